@@ -1,0 +1,292 @@
+"""Reverse mode: walk the graph backwards and append, for each node, one node that holds the
+``jax.vjp`` of that node's own lowering. Gradients are ordinary nodes, so they can be
+differentiated again.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+
+from rustorch.eager.nodes import apply_node, select
+from rustorch.eager.recorder import PENDING_LIMIT, apply, flush, wrap
+from rustorch.eager.state import local
+from rustorch.eager.tensor import Tensor
+from rustorch.eager.views import node_of, write
+from rustorch.errors import GraphFreedError, RustorchRuntimeError
+from rustorch.graph import FREED, NO_TAPE, ON_TAPE, Node, Sig
+from rustorch.lowering.infer import SIGS, remember
+from rustorch.lowering.ops.structural import ONES, REPLACE, SELECT, ZEROS
+from rustorch.lowering.table import TABLE, Op
+from rustorch.lowering.template import ARRAY
+
+_by_seq = attrgetter("seq")
+_PAIR = (ARRAY, ARRAY)
+_vjp_ops: dict[Op, Op] = {}
+
+FREED_MESSAGE = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+    "saved tensors after calling backward."
+)
+
+
+def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=None) -> dict[Node, Node]:
+    """Propagate ``cotangents`` from ``outputs``; the gradients of ``targets`` (nodes) by node.
+
+    Without targets, leaves accumulate into ``.grad``.
+    """
+    nodes = _reachable(outputs)
+    if targets is not None:
+        nodes = _leading_to(nodes, targets)
+    wanted = set(nodes)
+    grads: dict[Node, object] = {}
+    found: dict[Node, Node] = {}
+    before = local.grad
+    local.grad = create_graph
+    try:
+        for out, ct in zip(outputs, cotangents):
+            if out in wanted:
+                _accumulate(grads, out, ct)
+        recorded = 0
+        for node in reversed(nodes):
+            ct = grads.pop(node, None)
+            if ct is None:
+                continue
+            if node.meta is not None:
+                ct = _through_hooks(node, ct)
+            if targets is not None and node in targets:
+                found[node] = ct
+            if node.is_leaf:
+                if targets is None:
+                    _accumulate_leaf(node, ct, create_graph)
+                continue
+            if node.tape == FREED:
+                raise GraphFreedError(FREED_MESSAGE)
+            _step(node, ct, wanted, grads)
+            recorded += 1
+            if recorded > 4 * PENDING_LIMIT:
+                recorded = 0
+                flush([n for g in (*grads.values(), *found.values()) for n in (g.values() if type(g) is dict else (g,))])
+    finally:
+        local.grad = before
+    if not retain_graph:
+        _release(nodes)
+    return found
+
+
+def _reachable(outputs) -> list[Node]:
+    """All nodes on the tape below ``outputs``, in order of creation."""
+    seen: set[Node] = set()
+    stack = [n for n in outputs if n.tape]
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.is_leaf:
+            continue
+        if node.tape == FREED and not node.inputs:
+            continue
+        for a in node.inputs:
+            if a.tape and a not in seen:
+                stack.append(a)
+    return sorted(seen, key=_by_seq)
+
+
+def _leading_to(nodes, targets) -> list[Node]:
+    needed: set[Node] = set()
+    for node in nodes:
+        if node in targets or (not node.is_leaf and any(a in needed for a in node.inputs)):
+            needed.add(node)
+    return [n for n in nodes if n in needed]
+
+
+def _add(a: Node, b: Node) -> Node:
+    return apply_node(TABLE["add"], _PAIR, (a, b))
+
+
+def _accumulate(grads, node, ct) -> None:
+    have = grads.get(node)
+    grads[node] = ct if have is None else _add(have, ct)
+
+
+def _step(node: Node, ct, wanted, grads) -> None:
+    op = node.sig.op
+    if op is SELECT:
+        parent = node.inputs[0]
+        parts = grads.setdefault(parent, {})
+        i = node.sig.template[1]
+        parts[i] = ct if i not in parts else _add(parts[i], ct)
+        return
+    if op is REPLACE:
+        _accumulate(grads, node.inputs[1], ct)
+        return
+    if op.kind == "custom":
+        _custom(node, ct, wanted, grads)
+        return
+    needs = tuple([a in wanted for a in node.inputs])
+    if not any(needs):
+        return
+    for a, g in zip([a for a in node.inputs if a in wanted], vjp(node, needs, ct)):
+        _accumulate(grads, a, g)
+
+
+def _custom(node: Node, parts: dict, wanted, grads) -> None:
+    """Call a ``Function``'s own ``backward``."""
+    cls, ctx, args = node.meta.custom
+    results = [select(node, i) for i in range(len(node.sig.aval))]
+    cts = []
+    for i, result in enumerate(results):
+        if i in parts:
+            cts.append(wrap(parts[i]))
+        else:
+            cts.append(wrap(apply_node(ZEROS, (ARRAY,), (result,))) if ctx._materialize else None)
+    given = cls.vjp(ctx, cts)
+    given = given if isinstance(given, tuple) else (given,)
+    expected = len(args)
+    if len(given) < expected or any(g is not None for g in given[expected:]):
+        raise RustorchRuntimeError(
+            f"function {cls.__name__}Backward returned an incorrect number of gradients (expected {expected}, got {len(given)})"
+        )
+    sources = iter(node.inputs)
+    for i, (a, g) in enumerate(zip(args, given)):
+        if not isinstance(a, Tensor):
+            continue
+        source = next(sources)
+        if g is None or source not in wanted:
+            continue
+        if g.shape != a.shape:
+            raise RustorchRuntimeError(
+                f"Function {cls.__name__}Backward returned an invalid gradient at index {i} - got {list(g.shape)} but "
+                f"expected shape compatible with {list(a.shape)}"
+            )
+        _accumulate(grads, source, node_of(g if g.dtype is a.dtype else g.to(a.dtype)))
+
+
+def vjp(node: Node, needs: tuple[bool, ...], ct) -> list[Node]:
+    """Gradient nodes for the inputs that ``needs`` marks, given the output's cotangent(s)."""
+    forward = node.sig
+    multi = type(forward.aval) is tuple
+    given = tuple([i in ct for i in range(len(forward.aval))]) if multi else (True,)
+    uses_output = forward.op.vjp_rule is not None and forward.op.vjp_uses_output
+    inputs = list(node.inputs)
+    if uses_output:
+        inputs += [select(node, i) for i in range(len(forward.aval))] if multi else [node]
+    inputs += [ct[i] for i in sorted(ct)] if multi else [ct]
+    key = ("vjp", forward, needs, given)
+    sig = SIGS.get(key)
+    if sig is None:
+        sig = _vjp_sig(key, forward, needs, given, uses_output, inputs)
+    tape = NO_TAPE
+    if local.grad and any(n.tape for n in inputs):
+        tape = ON_TAPE
+    grad = Node(sig, tuple(inputs), node.numbers, tape)
+    return [select(grad, i) for i in range(len(sig.aval))] if type(sig.aval) is tuple else [grad]
+
+
+def _vjp_sig(key, forward, needs, given, uses_output, inputs) -> Sig:
+    op = _vjp_ops.get(forward.op)
+    if op is None:
+        op = _vjp_ops[forward.op] = Op(
+            _no_body, "vjp", name=forward.op.name + "_backward", method=False, function=False,
+            dear=forward.op.dear, always_lift=forward.op.always_lift,
+        )  # fmt: skip
+    avals = tuple([a for a, need in zip(forward.inputs, needs) if need])
+    sig = Sig(op, (), tuple([n.aval for n in inputs]), forward.numbers, avals if len(avals) > 1 else avals[0], ON_TAPE)
+    sig.extra = (forward, needs, given, uses_output)
+    return remember(key, sig)
+
+
+def _no_body():
+    """Gradient nodes are lowered from their forward signature, see ``lowering.emit``."""
+
+
+def _through_hooks(node: Node, ct):
+    meta = node.meta
+    for hook in list((meta.hooks or {}).values()):
+        new = hook(wrap(ct))
+        if new is not None:
+            if not isinstance(new, Tensor):
+                raise TypeError(f"expected Variable, but hook returned '{type(new).__name__}'")
+            ct = node_of(new)
+    if meta.retain is not None:
+        t = meta.retain()
+        if t is not None:
+            t._grad = wrap(ct) if t._grad is None else wrap(_add(node_of(t._grad), ct))
+    return ct
+
+
+def _accumulate_leaf(node: Node, ct: Node, create_graph: bool) -> None:
+    t = node.meta.leaf()
+    if t is not None:
+        accumulate_into(t, ct, create_graph)
+
+
+def accumulate_into(t: Tensor, ct: Node, create_graph: bool) -> None:
+    """Add a gradient to ``t.grad``: in place, unless it may be differentiated itself."""
+    if t._grad is None:
+        t._grad = wrap(ct)
+    elif create_graph:
+        t._grad = wrap(_add(node_of(t._grad), ct))
+    else:
+        write(t._grad, _add(node_of(t._grad), ct))
+    for hook in list((t.__dict__.get("_post_accumulate_hooks") or {}).values()):
+        hook(t)
+
+
+def _release(nodes) -> None:
+    """Free what PyTorch would: nodes that saved something, and those that hang below one."""
+    for node in nodes:
+        if node.is_leaf or node.tape == FREED:
+            continue
+        if node.sig.op.saves and node.sig.op is not SELECT or any(a.tape == FREED for a in node.inputs):
+            node.tape = FREED
+            if node.meta is not None and node.meta.custom:
+                node.meta.custom[1]._freed = True
+            if node.value is not None:
+                node.inputs = ()
+
+
+def checked_roots(outputs, grad_tensors, what: str):
+    """Output nodes with their starting cotangents.
+
+    Raises:
+        RuntimeError: an output without gradient path, a missing cotangent, or one of the wrong shape.
+    """
+    nodes, cts = [], []
+    for i, (t, g) in enumerate(zip(outputs, grad_tensors)):
+        node = node_of(t)
+        if g is None:
+            if not node.tape:
+                raise RustorchRuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
+            if node.aval.numel != 1:
+                raise RustorchRuntimeError("grad can be implicitly created only for scalar outputs")
+            if node.aval.dtype.is_complex:
+                raise RustorchRuntimeError(f"grad can be implicitly created only for real scalar outputs but got {node.aval.dtype}")
+            ct = apply_node(ONES, (ARRAY,), (node,))
+        else:
+            if not isinstance(g, Tensor):
+                raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+            ct = node_of(g)
+            if ct.aval.shape != node.aval.shape:
+                raise RustorchRuntimeError(
+                    f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}."
+                )
+            if not node.tape:
+                raise RustorchRuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
+            if ct.aval.dtype is not node.aval.dtype:
+                ct = node_of(g.to(node.aval.dtype))
+        nodes.append(node)
+        cts.append(ct)
+    return nodes, cts
+
+
+def zeros_like(t: Tensor) -> Tensor:
+    """Zeros shaped as ``t``, off the tape."""
+    return wrap(apply_node(ZEROS, (ARRAY,), (node_of(t),)))
+
+
+def stack(tensors) -> Tensor:
+    """Tensors of one shape along a new first dimension."""
+    return apply(TABLE["stack"], (tuple(tensors),))

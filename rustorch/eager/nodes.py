@@ -1,0 +1,71 @@
+"""Recording on nodes, below tensors: used by views, in-place writes and autograd."""
+
+from __future__ import annotations
+
+from rustorch.dtypes import FLOATING
+from rustorch.eager.state import local
+from rustorch.graph import NO_TAPE, ON_TAPE, Aval, Node, Sig
+from rustorch.lowering.infer import SIGS, infer, remember
+from rustorch.lowering.ops.structural import ALIAS, REPLACE, SELECT
+from rustorch.lowering.table import Op
+from rustorch.lowering.template import ARRAY
+
+LEAF = Op(lambda: None, "leaf", name="leaf", method=False, function=False)
+
+
+def leaf(value, aval: Aval) -> Node:
+    """A node that is already computed."""
+    key = (LEAF, aval)
+    sig = SIGS.get(key) or remember(key, Sig(LEAF, (), (), (), aval, NO_TAPE))
+    node = Node(sig, (), (), NO_TAPE)
+    node.value = value
+    return node
+
+
+def apply_node(op, template, inputs, numbers=()) -> Node:
+    """Record an op whose template and input nodes are known."""
+    key = (op, template, tuple([n.aval for n in inputs]), tuple([type(x) for x in numbers]))
+    sig = SIGS.get(key)
+    if sig is None:
+        sig = infer(key, op, template, key[2], numbers)
+    return Node(sig, tuple(inputs), numbers, tape_of(sig, inputs))
+
+
+def tape_of(sig: Sig, inputs) -> int:
+    """Whether a new node is on the tape: grad mode is on and some input is on it."""
+    if sig.tape and local.grad:
+        for n in inputs:
+            if n.tape:
+                return ON_TAPE
+    return NO_TAPE
+
+
+def select(node: Node, i: int) -> Node:
+    """The ``i``-th result of a node with several."""
+    key = (SELECT, node.sig, i)
+    sig = SIGS.get(key)
+    if sig is None:
+        part = node.sig.aval[i]
+        tape = ON_TAPE if node.sig.tape and part.dtype.kind >= FLOATING else NO_TAPE
+        sig = remember(key, Sig(SELECT, (ARRAY, i), (node.sig.aval,), (), part, tape))
+    return Node(sig, (node,), (), node.tape if sig.tape else NO_TAPE)
+
+
+def _renamed(op, inputs, tape: int) -> Node:
+    key = (op, tuple([n.aval for n in inputs]))
+    sig = SIGS.get(key)
+    if sig is None:
+        sig = remember(key, Sig(op, (ARRAY,) * len(inputs), key[1], (), inputs[0].aval, ON_TAPE))
+    node = Node(sig, inputs, (), tape)
+    node.value = inputs[0].value
+    return node
+
+
+def alias(node: Node) -> Node:
+    """The same value off the tape."""
+    return _renamed(ALIAS, (node,), NO_TAPE)
+
+
+def replace(value: Node, history: Node) -> Node:
+    """``value``'s value with ``history``'s gradient path."""
+    return _renamed(REPLACE, (value, history), history.tape)

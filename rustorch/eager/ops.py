@@ -1,0 +1,64 @@
+"""Every recorded function under PyTorch's name, built from the op table; methods hung on ``Tensor``.
+
+The module's attributes are the functions of ``torch``; ``nn_functional``, ``linalg``, ``fft``,
+``special`` and ``signal_windows`` are namespaces of the same kind.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from types import SimpleNamespace
+
+from rustorch.eager import viewops
+from rustorch.eager.inplace import inplace_form
+from rustorch.eager.tensor import Tensor
+from rustorch.eager.variants import function_of
+from rustorch.lowering import ops as _definitions
+from rustorch.lowering.table import TABLE
+
+for _module in pkgutil.iter_modules(_definitions.__path__):
+    importlib.import_module(f"{_definitions.__name__}.{_module.name}")
+
+NAMESPACES: dict[str, dict] = {"torch": {}}
+
+
+def _publish(op) -> None:
+    fn = function_of(op)
+    names = (op.name, *op.aliases)
+    for space in (op.namespace, *op.also):
+        if op.function:
+            for name in names:
+                NAMESPACES.setdefault(space, {})[name] = fn
+    if op.method:
+        for name in names:
+            setattr(Tensor, name, fn)
+    if op.inplace:
+        change = inplace_form(op)
+        for name in names:
+            setattr(Tensor, name + "_", change)
+            if op.function:
+                NAMESPACES.setdefault(op.namespace, {})[name + "_"] = change
+
+
+for _op in list(TABLE.values()):
+    _publish(_op)
+
+NAMESPACES["torch"].update(viewops.VIEWS)
+for _name, _fn in viewops.METHODS.items():
+    setattr(Tensor, _name, _fn)
+for _name, _property in viewops.PROPERTIES.items():
+    setattr(Tensor, _name, _property)
+
+
+def namespace(name: str) -> SimpleNamespace:
+    """The functions of one namespace as attributes."""
+    return SimpleNamespace(**NAMESPACES.setdefault(name, {}))
+
+
+globals().update(NAMESPACES["torch"])
+nn_functional = namespace("nn.functional")
+linalg = namespace("linalg")
+fft = namespace("fft")
+special = namespace("special")
+signal_windows = namespace("signal.windows")

@@ -1,0 +1,242 @@
+"""Functions whose meaning depends on the types of their arguments, chosen here in Python.
+
+``OVERLOADS`` maps a name to its ``Overload``: the function, the namespaces it appears in and
+whether it is a method. `rustorch.eager.ops` publishes them beside the functions of the op table.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from rustorch.eager.inplace import write_out
+from rustorch.eager.recorder import apply
+from rustorch.eager.tensor import Tensor
+from rustorch.eager.variants import return_type
+from rustorch.errors import ArgumentTypeError, RustorchRuntimeError
+from rustorch.lowering.ops import pointwise_arithmetic as arithmetic
+from rustorch.lowering.ops import pointwise_compare as compare
+from rustorch.lowering.ops import reduce_extreme as extremes
+from rustorch.lowering.ops import reduce_order as order
+from rustorch.lowering.ops import reduce_sum as sums
+from rustorch.lowering.ops import scans
+from rustorch.lowering.ops.pointwise_special import polygamma as _polygamma
+
+
+class Overload(NamedTuple):
+    """A hand-written public function."""
+
+    function: object
+    namespaces: tuple[str, ...]
+    method: bool
+
+
+OVERLOADS: dict[str, Overload] = {}
+
+
+def overload(fn=None, *, namespaces=("torch",), method=True, name=None):
+    """Register a function under its name (and as a method, the tensor first)."""
+    if fn is None:
+        return lambda f: overload(f, namespaces=namespaces, method=method, name=name)
+    OVERLOADS[name or fn.__name__] = Overload(fn, namespaces, method)
+    fn.__module__ = "torch" if "torch" in namespaces else f"torch.{namespaces[0]}" if namespaces else "torch"
+    return fn
+
+
+def put(result, out, name: str, fields=None):
+    """A result, or the ``out=`` tensors with the result in them; several as a named tuple."""
+    if isinstance(result, tuple):
+        if out is not None:
+            result = tuple(write_out(o, r, name) for o, r in zip(out, result))
+        return return_type(name, fields)(*result)
+    return result if out is None else write_out(out, result, name)
+
+
+_PAIR = ("values", "indices")
+
+
+def _extreme(name, all_op, dim_op, pair_op, input, dim, keepdim, other, out):
+    if isinstance(dim, Tensor):
+        dim, other = None, dim
+    if other is not None:
+        return put(apply(pair_op, (input, other)), out, name)
+    if dim is None:
+        return put(apply(all_op, (input,)), out, name)
+    if isinstance(dim, (tuple, list)):
+        raise ArgumentTypeError(f"{name}() received an invalid combination of arguments: dim must be int. Received: {dim!r}")
+    return put(apply(dim_op, (input, int(dim), keepdim)), out, name, _PAIR)
+
+
+@overload
+def max(input, dim=None, keepdim=False, *, other=None, axis=None, out=None):
+    """The largest element; along ``dim`` with its index; or of two tensors the larger elements."""
+    dim = axis if dim is None else dim
+    return _extreme("max", extremes.max_all, extremes.max_dim, arithmetic.maximum, input, dim, keepdim, other, out)
+
+
+@overload
+def min(input, dim=None, keepdim=False, *, other=None, axis=None, out=None):
+    """The smallest element; along ``dim`` with its index; or of two tensors the smaller elements."""
+    dim = axis if dim is None else dim
+    return _extreme("min", extremes.min_all, extremes.min_dim, arithmetic.minimum, input, dim, keepdim, other, out)
+
+
+@overload
+def median(input, dim=None, keepdim=False, *, out=None):
+    """The lower median of all elements; along ``dim`` with its index."""
+    if dim is None:
+        return put(apply(order.median_all, (input,)), out, "median")
+    return put(apply(order.median_dim, (input, dim, keepdim)), out, "median", _PAIR)
+
+
+@overload
+def nanmedian(input, dim=None, keepdim=False, *, out=None):
+    """The lower median of what is not NaN; along ``dim`` with its index."""
+    if dim is None:
+        return put(apply(order.nanmedian_all, (input,)), out, "nanmedian")
+    return put(apply(order.nanmedian_dim, (input, dim, keepdim)), out, "nanmedian", _PAIR)
+
+
+def _spread(op, input, dim, unbiased, keepdim, correction, out, fields=None):
+    if isinstance(dim, bool):  # std(x, unbiased)
+        dim, unbiased = None, dim
+    if correction is None:
+        correction = 1 if unbiased is None or unbiased else 0
+    elif unbiased is not None:
+        raise ArgumentTypeError(f"{op.name}(): both unbiased and correction were given")
+    dim = tuple(dim) if isinstance(dim, (list, tuple)) else dim
+    name = op.name.removesuffix("_dims")
+    return put(apply(op, (input, dim, correction, keepdim)), out, name, fields)
+
+
+@overload
+def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, axis=None, out=None):
+    """The variance over ``dim``: squares around the mean, over ``n - correction`` (1 by default)."""
+    return _spread(sums.var_dims, input, axis if dim is None else dim, unbiased, keepdim, correction, out)
+
+
+@overload
+def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, axis=None, out=None):
+    """The standard deviation over ``dim``: the root of the variance."""
+    return _spread(sums.std_dims, input, axis if dim is None else dim, unbiased, keepdim, correction, out)
+
+
+@overload(method=False)
+def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
+    """The variance and the mean over ``dim``."""
+    return tuple(_spread(sums.var_mean_dims, input, dim, unbiased, keepdim, correction, out, ("var", "mean")))
+
+
+@overload(method=False)
+def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
+    """The standard deviation and the mean over ``dim``."""
+    return tuple(_spread(sums.std_mean_dims, input, dim, unbiased, keepdim, correction, out, ("std", "mean")))
+
+
+def _order(ord):
+    """An order of norm as the op takes it: an int, ``"inf"``, ``"-inf"``, or any other float."""
+    if isinstance(ord, Tensor):
+        ord = ord.item()
+    if isinstance(ord, (int, float)) and not isinstance(ord, bool):
+        if math.isinf(ord):
+            return "inf" if ord > 0 else "-inf"
+        return int(ord) if ord == int(ord) and abs(ord) <= 2 and ord >= 0 else float(ord)
+    raise RustorchRuntimeError(f"linalg.vector_norm: ord must be a number. Received: {ord!r}")
+
+
+def _vector_norm(x, ord, dim, keepdim, dtype=None):
+    dim = tuple(dim) if isinstance(dim, (list, tuple)) else dim
+    return apply(sums.p_norm_dims, (x, _order(ord), dim, keepdim, dtype))
+
+
+@overload(namespaces=("linalg",), method=False)
+def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
+    """The norm ``(sum |x|^ord)^(1/ord)`` of the vectors along ``dim`` (all elements by default)."""
+    return put(_vector_norm(x, ord, dim, keepdim, dtype), out, "linalg.vector_norm")
+
+
+@overload
+def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
+    """The ``p``-norm over ``dim``; ``"fro"`` is the root of the sum of squares, ``"nuc"`` the sum of singular values."""
+    if p == "nuc":
+        dims = (-2, -1) if dim is None else tuple(dim)
+        return put(input.movedim(dims, (-2, -1)).svd()[1].sum(-1), out, "norm")
+    if isinstance(p, str) and p != "fro":
+        raise RustorchRuntimeError(f"only valid values for p are 'fro' and 'nuc' as strings. Received: {p!r}")
+    return put(_vector_norm(input, 2 if p is None or p == "fro" else p, dim, keepdim, dtype), out, "norm")
+
+
+@overload
+def dist(input, other, p=2):
+    """The ``p``-norm of ``input - other``."""
+    return _vector_norm(apply(arithmetic.sub, (input, other)), p, None, False)
+
+
+@overload
+def where(condition, input=None, other=None, *, out=None):
+    """``input`` where ``condition`` holds, else ``other``; alone, the indices where it holds."""
+    if input is None and other is None:
+        return condition.nonzero(as_tuple=True)
+    return put(apply(compare.where, (condition, input, other)), out, "where")
+
+
+def _where_method(self, condition, other):
+    """This tensor where ``condition`` holds, else ``other``."""
+    return apply(compare.where, (condition, self, other))
+
+
+OVERLOADS["where"] = Overload(where, ("torch",), False)
+OVERLOADS["Tensor.where"] = Overload(_where_method, (), True)
+
+
+def _polygamma_method(self, n):
+    """The ``n``-th derivative of ``digamma``."""
+    return apply(_polygamma, (n, self))
+
+
+OVERLOADS["Tensor.polygamma"] = Overload(_polygamma_method, (), True)
+
+
+@overload
+def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False) -> bool:
+    """Whether ``|input - other| <= atol + rtol * |other|`` everywhere."""
+    if input.dtype is not other.dtype:
+        raise RustorchRuntimeError(f"{input.dtype.alias} did not match {other.dtype.alias}")
+    close = apply(compare.isclose, (input, other, float(rtol), float(atol), equal_nan))
+    return bool(apply(sums.all_, (close,)).item())
+
+
+@overload
+def equal(input, other) -> bool:
+    """Whether shapes and all elements are equal."""
+    if tuple(input.shape) != tuple(other.shape):
+        return False
+    return bool(apply(sums.all_, (apply(compare.eq, (input, other)),)).item())
+
+
+@overload(method=False)
+def gradient(input, *, spacing=1, dim=None, edge_order=1):
+    """Numerical derivatives of samples along each dimension, as a list."""
+    if dim is None:
+        many = isinstance(spacing, (list, tuple))
+        dims = tuple(range(len(spacing))) if many else tuple(range(input.ndim))
+    else:
+        dims = (dim,) if isinstance(dim, int) else tuple(dim)
+    steps = tuple(spacing) if isinstance(spacing, (list, tuple)) else (spacing,) * len(dims)
+    if len(steps) != len(dims):
+        raise RustorchRuntimeError(
+            "torch.gradient expected spacing to be unspecified, a scalar, or a list with one entry for each dimension. "
+            f"Received: {len(steps)} spacings for {len(dims)} dimensions"
+        )
+    return list(apply(scans.gradient_dims, (input, steps, dims, edge_order)))
+
+
+@overload
+def renorm(input, p, dim, maxnorm, *, out=None):
+    """Slices along ``dim`` whose ``p``-norm exceeds ``maxnorm`` scaled down to it."""
+    dims = tuple(d for d in range(input.ndim) if d != dim % input.ndim)
+    size = _vector_norm(input, p, dims, True)
+    factor = apply(compare.where, (size > maxnorm, maxnorm / (size + 1e-7), 1.0))
+    return put(input * factor, out, "renorm")
+
+

@@ -1,0 +1,20 @@
+"""What each thread keeps while it records: grad mode and the storages that may be pending."""
+
+from __future__ import annotations
+
+import threading
+
+
+class _Local(threading.local):
+    grad = True  # is autograd recording?
+    inference = False
+    anomaly = False  # remember the user's line of every node?
+    pending: list  # weak references to storages whose node had no value when they were made
+    looked = False  # was a value with a gradient path looked at since the last optimizer step?
+    deferred = None  # nodes of an optimizer step that waits for the next program
+
+    def __init__(self):
+        self.pending = []
+
+
+local = _Local()

@@ -1,0 +1,219 @@
+"""Views and writes. A view re-derives its value when the storage moved on; a write through it
+writes the base. One rule serves every view ``v``: ``base' = where(T(1) != 0, T(new), base)`` with
+``T`` the linear transpose of ``v``.
+"""
+
+from __future__ import annotations
+
+from weakref import ref
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rustorch.eager.nodes import alias, apply_node, replace
+from rustorch.eager.state import local
+from rustorch.eager.storage import Storage
+from rustorch.eager.tensor import Tensor
+from rustorch.errors import RustorchRuntimeError
+from rustorch.graph import NO_TAPE, ON_TAPE, Node
+from rustorch.graph.node import ensure_meta
+from rustorch.lowering.table import Op
+from rustorch.lowering.template import ARRAY, NUMBER, call, fill
+
+_new = object.__new__
+
+
+def node_of(t: Tensor) -> Node:
+    """The node of the tensor's current value."""
+    return t._node if t._epoch == t._storage.epoch else refresh(t)
+
+
+def refresh(t: Tensor) -> Node:
+    """Look at the storage again: it changed through another alias since ``t`` last did."""
+    stale = []
+    while t._parent is not None and t._epoch != t._storage.epoch:
+        stale.append(t)
+        t = t._parent
+    node = t._node
+    if t._epoch != t._storage.epoch:
+        node = _reread(t)
+    for v in reversed(stale):
+        op, template, numbers = v._view
+        below = node
+        node = apply_node(op, template, (below,), numbers)
+        if below.tape and node.sig.tape:
+            node.tape = ON_TAPE  # also when no_grad is what made us look
+        if v._leaf:
+            node = _as_leaf(v, alias(node))
+        v._node = node
+        v._epoch = v._storage.epoch
+    return node
+
+
+def _reread(t: Tensor) -> Node:
+    """The base of an alias group: follow the data, keep this group's own autograd history."""
+    s = t._storage
+    node, old = s.node, t._node
+    if t._leaf:
+        if node.tape == NO_TAPE and node.meta is None:
+            _as_leaf(t, node)
+            s.epoch += 1  # other aliases of the data must not see the leaf
+        elif not (node.is_leaf and node.meta.leaf() is t):
+            node = _as_leaf(t, alias(node))
+    elif node is not old:
+        if old is not None and old.tape:
+            node = replace(node, old)
+        elif node.tape:
+            node = alias(node)
+    t._node = node
+    t._epoch = s.epoch
+    return node
+
+
+def _as_leaf(t: Tensor, node: Node) -> Node:
+    node.tape = ON_TAPE
+    meta = ensure_meta(node)
+    meta.leaf = ref(t)
+    meta.hooks = t._backward_hooks
+    return node
+
+
+def set_requires_grad(t: Tensor, flag: bool) -> None:
+    """Make ``t`` a leaf that accumulates a gradient, or an ordinary constant."""
+    if t._leaf == flag:
+        return
+    node_of(t)
+    t._leaf = flag
+    t._epoch = -1
+    if not flag:
+        t._node = None
+        if t._parent is None and t._storage.node.is_leaf:
+            t._storage.epoch += 1
+
+
+def root_of(t: Tensor) -> Tensor:
+    """The tensor at the end of the chain of views."""
+    while t._parent is not None:
+        t = t._parent
+    return t
+
+
+def share(t: Tensor, cls=Tensor) -> Tensor:
+    """A detached alias of ``t``: same storage, no gradient path."""
+    chain = []
+    while t._parent is not None:
+        chain.append(t._view)
+        t = t._parent
+    d = _new(cls)
+    d._storage = s = t._storage
+    d._node = None
+    d._epoch = -1
+    node = s.node
+    if node.tape == NO_TAPE:
+        d._node, d._epoch = node, s.epoch
+    for view in reversed(chain):
+        d = _view_of(d, view, cls)
+    return d
+
+
+def _view_of(parent: Tensor, view, cls=Tensor) -> Tensor:
+    op, template, numbers = view
+    v = _new(cls)
+    v._storage = parent._storage
+    v._node = apply_node(op, template, (node_of(parent),), numbers)
+    v._epoch = parent._storage.epoch
+    v._parent = parent
+    v._view = view
+    return v
+
+
+def make_view(t: Tensor, op, template, numbers=()) -> Tensor:
+    """A tensor that aliases part of ``t``."""
+    if not local.grad and (t._leaf or node_of(t).tape):
+        t = share(t)  # a view made under no_grad carries no history, whoever writes through it
+    return _view_of(t, (op, template, numbers))
+
+
+def register(s: Storage) -> None:
+    """Note that a storage has something to compute."""
+    local.pending.append(ref(s))
+
+
+def write(t: Tensor, node: Node) -> None:
+    """Make ``node`` the value of ``t`` for every alias; with gradient if the node is on the tape."""
+    s = t._storage
+    while t._parent is not None:
+        op, template, numbers = t._view
+        parent = t._parent
+        node = scatter(op, template, node_of(parent), node, numbers)
+        t = parent
+    s.node.overwritten = True
+    s.node = node
+    s.epoch += 1
+    s.writes += 1
+    if not t._leaf and (node.tape or t._node is None or not t._node.tape):
+        t._node = node
+        t._epoch = s.epoch
+    register(s)
+
+
+def check_writable(t: Tensor) -> None:
+    """Raise what PyTorch raises before an in-place change that autograd cannot take."""
+    if local.grad:
+        if t.__dict__.get("_from_many") and node_of(t).tape:
+            raise RustorchRuntimeError(
+                f"Output {t._from_many[1]} of {t._from_many[0]} is a view and is being modified inplace. This view is the "
+                "output of a function that returns multiple views. Such functions do not allow the output views to be "
+                "modified inplace. You should replace the inplace operation by an out-of-place one."
+            )
+        if t._leaf:
+            raise RustorchRuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+        if t._parent is not None and root_of(t)._leaf:
+            raise RustorchRuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+    strides = node_of(t).aval.strides
+    if strides is not None and any(s == 0 and n > 1 for s, n in zip(strides, node_of(t).aval.shape)):
+        raise RustorchRuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            "single memory location. Please clone() the tensor before performing the operation."
+        )
+
+
+def _scatter_body(base, new, op, template, numbers):
+    """``base`` with the part that the view reads replaced by ``new``."""
+
+    def read(x):
+        return call(op, lambda *a: op.body(jnp, *a), fill(template, (x,), numbers))
+
+    if op.scatter is not None:
+        return call(op, lambda *a: op.scatter(base, new, *a[1:]), fill(template, (base,), numbers))
+    new = jnp.broadcast_to(new, jax.eval_shape(read, base).shape).astype(base.dtype)
+    back = jax.linear_transpose(read, jax.ShapeDtypeStruct(base.shape, np.int8))
+    touched = back(jnp.ones(new.shape, np.int8))[0]
+    if base.dtype == bool:
+        return jnp.where(touched != 0, back(new.astype(np.int8))[0] != 0, base)
+    if jnp.issubdtype(base.dtype, jnp.inexact):
+        put = jax.linear_transpose(read, base)(new)[0]
+    else:
+        put = jax.linear_transpose(read, jax.ShapeDtypeStruct(base.shape, base.dtype))(new)[0]
+    return jnp.where(touched != 0, put, base)
+
+
+def scatter(op, template, base: Node, new: Node, numbers) -> Node:
+    """Record a write through the view ``(op, template, numbers)`` of ``base``."""
+    key = (op, template)
+    body = _scatters.get(key)
+    if body is None:
+        body = _scatters[key] = _scatter_op(op, template)
+    return apply_node(body, (ARRAY, ARRAY) + (NUMBER,) * len(numbers), (base, new), numbers)
+
+
+_scatters: dict = {}
+
+
+def _scatter_op(view_op, template) -> Op:
+    def copy_slices(base, new, *numbers):
+        return _scatter_body(base, new, view_op, template, numbers)
+
+    return Op(copy_slices, "scatter", name="copy_slices", method=False, function=False, grad_name="CopySlices")
+

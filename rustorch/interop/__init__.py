@@ -1,0 +1,4 @@
+"""Bridges to JAX (and, in functions that take its objects, PyTorch)."""
+
+from rustorch.interop.arrays import from_jax as from_jax
+from rustorch.interop.modules import to_jax as to_jax

@@ -1,0 +1,258 @@
+"""The compile cache: a plan's structure names its program; numbers are inputs, not constants."""
+
+from __future__ import annotations
+
+import threading
+import time
+from array import array
+from collections import OrderedDict
+from contextlib import contextmanager
+from itertools import count
+
+import jax
+import numpy as np
+
+from rustorch.graph import ON_TAPE
+from rustorch.lowering import observe
+from rustorch.lowering.emit import evaluate
+from rustorch.lowering.plan import Plan
+from rustorch.lowering.placement import jax_device, x64
+from rustorch.lowering.platform import platform
+from rustorch.lowering.promote import weak
+
+MAX_FAMILIES = 1024  # structures kept; the least recently used goes first
+LOCK = threading.RLock()
+_cache: OrderedDict = OrderedDict()
+_state = threading.local()
+_numbering = count().__next__
+_PLATFORMS = {"cpu": "cpu", "cuda": "gpu", "tpu": "tpu"}
+
+
+class Program:
+    """One compiled program of a family: for these constants and this choice of donated leaves."""
+
+    __slots__ = ("number", "size", "n_outputs", "runs", "seconds", "run", "lowered")
+
+    def __init__(self, run, size, n_outputs):
+        self.run = run
+        self.number = _numbering()
+        self.size = size
+        self.n_outputs = n_outputs
+        self.runs = 0
+        self.seconds = 0.0
+
+
+class Family:
+    """All programs of one graph structure.
+
+    Numbers start as constants (XLA folds them) unless their op says that they always vary.
+    The first time a constant differs, the numbers that changed become runtime inputs; the
+    second time, all do. So a number compiles anew at most twice, whatever its values.
+    """
+
+    __slots__ = ("lifted", "baked", "programs", "strikes")
+
+    def __init__(self, plan: Plan):
+        self.lifted = _always_lifted(plan)
+        self.baked = _bits(plan.numbers, self.lifted)
+        self.programs: dict = {}
+        self.strikes = 0
+
+    def admit(self, plan: Plan) -> str | None:
+        """Make the plan's numbers fit; the reason if that needs another program."""
+        bits = _bits(plan.numbers, self.lifted)
+        if bits == self.baked:
+            return None
+        changed = [i for i in range(len(plan.numbers)) if not self.lifted[i] and bits[i] != self.baked[i]]
+        self.strikes += 1
+        if self.strikes > 1:
+            changed = range(len(plan.numbers))
+        self.lifted = [lift or i in changed for i, lift in enumerate(self.lifted)]
+        old = [self.baked[i] for i in changed if self.baked[i] is not None][:3]
+        self.baked = _bits(plan.numbers, self.lifted)
+        self.programs = {}
+        return f"number(s) {', '.join(map(_show_bits, old))} changed and became runtime inputs"
+
+
+def _always_lifted(plan: Plan) -> list[bool]:
+    out: list[bool] = []
+    for node in plan.nodes:
+        if node.numbers:
+            out.extend([node.sig.op.always_lift] * len(node.numbers))
+    return out
+
+
+def _bits(numbers, lifted) -> list:
+    """Exact identities of the constant numbers (-0.0 is not 0.0, nan is nan)."""
+    return [None if lift else (x if type(x) is int else repr(x)) for x, lift in zip(numbers, lifted)]
+
+
+def _show_bits(bits) -> str:
+    return str(bits)
+
+
+def _pack(numbers, lifted):
+    """Runtime numbers in two arrays, whatever their count: each argument of a call costs time."""
+    floats, ints = array("d"), array("q")
+    for x, lift in zip(numbers, lifted):
+        if lift:
+            if type(x) is float:
+                floats.append(x)
+            elif type(x) is complex:
+                floats.extend((x.real, x.imag))
+            else:
+                ints.append(x)
+    return np.frombuffer(floats, np.float64), np.frombuffer(ints, np.int64)
+
+
+def _unpack(layout, floats, ints) -> list:
+    """The numbers inside the program: constants as they are, runtime ones weakly typed."""
+    out, f, i = [], 0, 0
+    for kind, constant in layout:
+        if kind is None:
+            out.append(constant)
+        elif kind is float:
+            out.append(weak(floats[f]))
+            f += 1
+        elif kind is complex:
+            out.append(weak(jax.lax.complex(floats[f], floats[f + 1])))
+            f += 2
+        else:
+            out.append(weak(ints[i] != 0 if kind is bool else ints[i]))
+            i += 1
+    return out
+
+
+def _build(plan: Plan, family: Family, donated: tuple[int, ...], where: str) -> Program:
+    steps, outputs = plan.steps(), plan.outputs
+    layout = [(type(x), None) if lift else (None, x) for x, lift in zip(plan.numbers, family.lifted)]
+    order = [i for i in range(len(plan.leaves)) if i not in donated]
+    total = len(plan.leaves)
+
+    def program(given, kept, floats, ints):
+        leaves = [None] * total
+        for i, a in zip(donated, given):
+            leaves[i] = a
+        for i, a in zip(order, kept):
+            leaves[i] = a
+        with platform(where):
+            return evaluate(steps, leaves, _unpack(layout, floats, ints), outputs)
+
+    return Program(jax.jit(program, donate_argnums=(0,) if donated else ()), len(steps), len(outputs))
+
+
+def _choose_donated(plan: Plan) -> tuple[int, ...]:
+    """Of the donatable leaves, those for which some output has the same shape and dtype."""
+    wanted: dict = {}
+    for i in plan.outputs:
+        a = plan.nodes[i].aval
+        for part in a if type(a) is tuple else (a,):
+            wanted[part.shape, part.dtype] = wanted.get((part.shape, part.dtype), 0) + 1
+    chosen = []
+    for i in plan.donatable():
+        a = plan.leaves[i].aval
+        if wanted.get((a.shape, a.dtype), 0):
+            wanted[a.shape, a.dtype] -= 1
+            chosen.append(i)
+    return tuple(chosen)
+
+
+def run(roots) -> None:
+    """Compute ``roots``: one program per device, compiled if its structure is new."""
+    by_device: dict = {}
+    for r in roots:
+        if r.value is None:
+            a = r.aval[0] if type(r.aval) is tuple else r.aval
+            by_device.setdefault(a.device, []).append(r)
+    for device, group in by_device.items():
+        _run_on(device, group)
+
+
+def _run_on(device, roots) -> None:
+    with LOCK:
+        plan = Plan(roots)
+        if not plan.nodes:
+            return
+        where = _PLATFORMS[device.type]
+        if getattr(_state, "interpret", False):
+            with x64(), platform(where):
+                _store(plan, evaluate(plan.steps(), [a.value for a in plan.leaves], plan.numbers, plan.outputs))
+            return
+        key = (device, plan.key)
+        family = _cache.get(key)
+        reason = None
+        if family is None:
+            family = _cache[key] = Family(plan)
+            reason = "new structure"
+            if len(_cache) > MAX_FAMILIES:
+                _cache.popitem(last=False)
+        else:
+            _cache.move_to_end(key)
+            reason = family.admit(plan)
+        donated = _choose_donated(plan)
+        program = family.programs.get(donated)
+        if program is None:
+            program = _build(plan, family, donated, where)
+            started = time.perf_counter()
+            try:
+                results = _call(program, plan, family, donated, device)
+            except BaseException:
+                _cache.pop(key, None)
+                raise
+            program.seconds = time.perf_counter() - started
+            family.programs[donated] = program
+            observe.compiled(program, reason or "other buffers could be donated")
+        else:
+            results = _call(program, plan, family, donated, device)
+        _store(plan, results)
+        program.runs += 1
+        observe.count("dispatched")
+        observe.count("recorded", len(plan.nodes))
+
+
+def lowered_text(root) -> str:
+    """StableHLO of the program that computes one pending node."""
+    with LOCK:
+        plan = Plan([root])
+        family = Family(plan)
+        program = _build(plan, family, (), _PLATFORMS[root.aval.device.type])
+        floats, ints = _pack(plan.numbers, family.lifted)
+        with x64():
+            return program.run.lower([], [a.value for a in plan.leaves], floats, ints).as_text()
+
+
+def _call(program, plan, family, donated, device):
+    leaves = plan.leaves
+    floats, ints = _pack(plan.numbers, family.lifted)
+    if donated:
+        chosen = set(donated)
+        given = [leaves[i].value for i in donated]
+        kept = [a.value for i, a in enumerate(leaves) if i not in chosen]
+    else:
+        given, kept = [], [a.value for a in leaves]
+    if leaves:
+        with x64():
+            return program.run(given, kept, floats, ints)
+    with x64(), jax.default_device(jax_device(device)):
+        return program.run(given, kept, floats, ints)
+
+
+def _store(plan: Plan, results) -> None:
+    """Put results into their nodes and cut what nobody will walk again."""
+    nodes = plan.nodes
+    for i, value in zip(plan.outputs, results):
+        node = nodes[i]
+        node.value = value
+        if node.tape != ON_TAPE or node.is_leaf:
+            node.inputs = ()
+
+
+@contextmanager
+def interpret():
+    """Run graphs one operation at a time, uncompiled: to debug, or for very many tiny graphs."""
+    before = getattr(_state, "interpret", False)
+    _state.interpret = True
+    try:
+        yield
+    finally:
+        _state.interpret = before

@@ -1,0 +1,106 @@
+"""Turn nodes into a function of JAX arrays. This is the whole lowering: call each op's body."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rustorch.dtypes import FLOATING
+from rustorch.lowering.template import call, fill
+
+
+def lower_sig(sig, arrays, numbers):
+    """The value of a node: its op's body on the values of its inputs."""
+    kind = sig.op.kind
+    if kind == "vjp":
+        return lower_vjp(sig, arrays, numbers)
+    args = fill(sig.template, arrays, numbers)
+    if kind == "view":
+        return call(sig.op, lambda *a, **k: sig.op.body(jnp, *a, **k), args)
+    return call(sig.op, sig.op.lower, args)
+
+
+def lower_vjp(sig, arrays, numbers):
+    """Gradients of a node's own lowering with respect to the inputs that need one.
+
+    ``sig.extra`` is ``(forward sig, needs, which cotangents are given, uses output)``; ``arrays`` are
+    the forward inputs, then the forward output if the rule uses it, then the cotangents.
+    One needed gradient comes bare, several as a tuple.
+    """
+    forward, needs, given, uses_output = sig.extra
+    n = len(forward.inputs)
+    primals, rest = arrays[:n], arrays[n:]
+    single = type(forward.aval) is not tuple
+    n_out = 0 if not uses_output else (1 if single else len(forward.aval))
+    outs, cotangents = rest[:n_out], iter(rest[n_out:])
+    ct = tuple(next(cotangents) if g else None for g in given)
+    if forward.op.vjp_rule is not None:
+        args = fill(forward.template, primals, numbers)
+        ct = _filled(ct, forward)
+        head = (needs, ct[0] if single else ct)
+        if uses_output:
+            head += (outs[0] if single else tuple(outs),)
+        grads = call_rule(forward.op, head, args)
+        grads = [_like(g, p) for g, p, need in zip(grads, primals, needs) if need]
+    else:
+        grads = derived_vjp(forward, needs, ct, primals, numbers)
+    return grads[0] if len(grads) == 1 else tuple(grads)
+
+
+def call_rule(op, head, args):
+    """Call a closed-form gradient rule with the op's own arguments behind ``head``."""
+    return call(op, lambda *a, **k: op.vjp_rule(*head, *a, **k), args)
+
+
+def _like(grad, primal):
+    """A gradient in its input's dtype and shape; a missing one is zero."""
+    if grad is None:
+        return jnp.zeros_like(primal)
+    if jnp.iscomplexobj(grad) and not jnp.iscomplexobj(primal):
+        grad = grad.real
+    return grad.astype(primal.dtype)
+
+
+def _filled(ct, forward):
+    avals = forward.aval if type(forward.aval) is tuple else (forward.aval,)
+    return tuple(jnp.zeros(tuple(a.shape), a.dtype.numpy) if c is None else c for c, a in zip(ct, avals))
+
+
+def derived_vjp(forward, needs, ct, primals, numbers):
+    """``jax.vjp`` of the forward lowering, closed over the inputs that need no gradient."""
+    fixed = list(primals)
+    where = [i for i, need in enumerate(needs) if need]
+
+    def f(*wanted):
+        for i, w in zip(where, wanted):
+            fixed[i] = w
+        return lower_sig(forward, fixed, numbers)
+
+    out, pull = jax.vjp(f, *(primals[i] for i in where))
+    outs = out if isinstance(out, (tuple, list)) else (out,)
+    avals = forward.aval if type(forward.aval) is tuple else (forward.aval,)
+    cts = []
+    for o, c, a in zip(outs, ct, avals):
+        if a.dtype.kind < FLOATING:
+            cts.append(np.zeros(o.shape, jax.dtypes.float0))
+        elif c is None:
+            cts.append(jnp.zeros(o.shape, o.dtype))
+        else:
+            # JAX's cotangent of a complex number is the conjugate of PyTorch's gradient.
+            cts.append(jnp.conj(c) if a.dtype.is_complex else c)
+    grads = pull(type(out)(cts) if isinstance(out, (tuple, list)) else cts[0])
+    return [jnp.conj(g) if jnp.iscomplexobj(g) else g for g in grads]
+
+
+def evaluate(steps, leaves, numbers, outputs):
+    """Run a plan's steps in topological order and return the values at ``outputs``.
+
+    A step is ``(sig, inputs, first number, last number)``; position ``i`` means step ``i``'s
+    value, ``~i`` leaf ``i``'s.
+    """
+    values: list = []
+    for sig, inputs, start, stop in steps:
+        arrays = [values[i] if i >= 0 else leaves[~i] for i in inputs]
+        values.append(lower_sig(sig, arrays, numbers[start:stop]))
+    return [values[i] for i in outputs]

@@ -1,0 +1,152 @@
+"""Shapes and dtypes at the call line: ``jax.eval_shape`` of the lowering, cached."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+
+from rustorch import dtypes
+from rustorch.dtypes import FLOATING
+from rustorch.errors import DeviceError, RustorchError, RustorchRuntimeError
+from rustorch.graph import NO_TAPE, ON_TAPE, Aval, Sig, aval
+from rustorch.lowering.emit import lower_sig
+from rustorch.lowering.placement import x64
+from rustorch.lowering.template import fill
+
+# (op, static arguments, number types, input avals) -> Sig; bounded, see `remember`.
+SIGS: dict = {}
+_LIMIT = 50_000
+
+
+def struct(a: Aval) -> jax.ShapeDtypeStruct:
+    """JAX's description of an abstract value."""
+    return jax.ShapeDtypeStruct(tuple(a.shape), a.dtype.numpy)
+
+
+def infer(key, op, template, inputs, numbers, device=None) -> Sig:
+    """Make and cache the ``Sig`` for ``key``; raises what the op's body raises on bad shapes.
+
+    ``inputs`` are avals, ``numbers`` the actual Python numbers (their values must not decide
+    shapes, only their types may).
+    """
+    device = common_device(op, inputs) or device
+    sig = Sig(op, template, inputs, tuple(type(n) for n in numbers), None, NO_TAPE)
+    try:
+        with x64():
+            out = jax.eval_shape(lambda *arrays: lower_sig(sig, arrays, numbers), *map(struct, inputs))
+    except (RustorchError, IndexError, NotImplementedError):
+        raise
+    except (TypeError, ValueError) as e:
+        raise _translated(op, inputs, e) from None
+    sig.aval = _avals(op, template, inputs, numbers, out, device)
+    outs = sig.aval if type(sig.aval) is tuple else (sig.aval,)
+    if op.differentiable and any(o.dtype.kind >= FLOATING for o in outs):
+        sig.tape = ON_TAPE
+    return remember(key, sig)
+
+
+def remember(key, sig: Sig) -> Sig:
+    """Cache a Sig; when too many shapes were seen, forget all (ids are never reused)."""
+    if len(SIGS) > _LIMIT:
+        SIGS.clear()
+    return SIGS.setdefault(key, sig)
+
+
+def _translated(op, inputs, error) -> RustorchRuntimeError:
+    shapes = " and ".join(str(list(a.shape)) for a in inputs)
+    kinds = " and ".join(a.dtype.name for a in inputs)
+    text = str(error).split("\n")[0]
+    return RustorchRuntimeError(f"{op.name}(): {text} Received: tensors of shape {shapes}, dtype {kinds}")
+
+
+def common_device(op, inputs):
+    """The device of all inputs; a 0-dim CPU tensor goes with anything.
+
+    Raises:
+        RuntimeError: tensors on two devices, with PyTorch's message.
+    """
+    device = None
+    for a in inputs:
+        if device is None or device is a.device:
+            device = a.device
+        elif a.ndim == 0 and a.device.type == "cpu":
+            continue
+        elif device.type == "cpu" and all(i.ndim == 0 for i in inputs if i.device is device):
+            device = a.device
+        else:
+            raise DeviceError(
+                "Expected all tensors to be on the same device, but found at least two devices, "
+                f"{device} and {a.device}! (when checking arguments of {op.name}: "
+                f"{', '.join(repr(i) for i in inputs)})"
+            )
+    return device
+
+
+def _avals(op, template, inputs, numbers, out, device):
+    if isinstance(out, (tuple, list)):
+        return tuple(aval(o.shape, dtypes.from_numpy(o.dtype), device) for o in out)
+    strides = None
+    if op.kind == "pointwise" and any(a.strides is not None for a in inputs):
+        strides = elementwise_strides(out.shape, inputs)
+    elif op.kind == "view":
+        strides = view_strides(op, template, inputs[0], numbers)
+    return aval(out.shape, dtypes.from_numpy(out.dtype), device, strides)
+
+
+def elementwise_strides(shape, inputs):
+    """Strides of an element-wise result: PyTorch keeps the memory order of its inputs.
+
+    Dimensions are sorted by the first input that tells two of them apart.
+    """
+    ndim = len(shape)
+    operands = []
+    for a in inputs:
+        strides = a.strides if a.strides is not None else _dense(a.shape)
+        pad = ndim - a.ndim
+        operands.append([0] * pad + [0 if n == 1 and shape[i + pad] != 1 else s for i, (n, s) in enumerate(zip(a.shape, strides))])
+
+    def slower(i, j) -> int:  # >0: dimension i is outside j
+        for s in operands:
+            if s[i] == 0 or s[j] == 0 or s[i] == s[j]:
+                if s[i] == s[j] and s[i] != 0 and shape[i] != shape[j]:
+                    return 1 if shape[i] > shape[j] else -1
+                continue
+            return 1 if s[i] > s[j] else -1
+        return 0
+
+    order = list(range(ndim - 1, -1, -1))  # innermost first, insertion sort as ambiguities demand
+    for i in range(1, ndim):
+        at = i
+        for j in range(i - 1, -1, -1):
+            verdict = slower(order[j], order[at])
+            if verdict > 0:
+                order[j], order[at] = order[at], order[j]
+                at = j
+            elif verdict < 0:
+                break
+    strides, step = [0] * ndim, 1
+    for d in order:
+        strides[d] = step
+        step *= max(shape[d], 1)
+    return tuple(strides)
+
+
+def _dense(shape):
+    strides, step = [], 1
+    for n in reversed(shape):
+        strides.append(step)
+        step *= max(n, 1)
+    return list(reversed(strides))
+
+
+def dummy(a: Aval) -> np.ndarray:
+    """A NumPy array with the aval's shape and strides over one byte of memory; never read it."""
+    strides = a.strides if a.strides is not None else _dense(a.shape)
+    return np.lib.stride_tricks.as_strided(np.empty(1, np.int8), a.shape, strides, writeable=False)
+
+
+def view_strides(op, template, base: Aval, numbers):
+    """PyTorch's strides of a view: NumPy applies the same body to a strided dummy."""
+    args = fill(template, (dummy(base),), numbers)
+    split = op.keyword_only
+    return tuple(op.body(np, *args[:split], **dict(zip(op.params[split:], args[split:]))).strides)

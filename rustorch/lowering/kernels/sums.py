@@ -1,0 +1,59 @@
+"""Sums over rows and columns as matrix products, and where a broadcast is undone.
+
+XLA:CPU emits a reduction as a scalar loop with one chain of additions; a product with a vector
+of ones goes to its GEMV instead, vectorised. Measured on 768x128 float32: row sums 0.08 ms as
+``sum``, 0.03 ms as a product; column sums 0.14 ms against 0.03 ms. Past about 4096 rows the
+reduction is parallel and as fast, so the product is used below that only.
+"""
+
+import jax.numpy as jnp
+from jax import lax
+
+from ..platform import on_cpu
+
+_ROWS = 4096
+_SMALL = 1 << 14
+
+
+def wide(dtype) -> jnp.dtype:
+    """The dtype to accumulate in: float32 for the 16-bit floats, else the dtype itself."""
+    return jnp.dtype(jnp.float32) if dtype in (jnp.bfloat16, jnp.float16) else jnp.dtype(dtype)
+
+
+def row_sum(x):
+    """Sum over the last axis: ``(..., n) -> (...)``, accumulated in ``wide(x.dtype)``."""
+    x = x.astype(wide(x.dtype))
+    if not on_cpu() or not jnp.issubdtype(x.dtype, jnp.floating):
+        return x.sum(-1)
+    return lax.dot_general(x, jnp.ones(x.shape[-1], x.dtype), (((x.ndim - 1,), (0,)), ((), ())))
+
+
+def column_sum(x):
+    """Sum over all axes but the last: ``(..., n) -> (n,)``, accumulated in ``wide(x.dtype)``."""
+    x = x.reshape(-1, x.shape[-1]).astype(wide(x.dtype))
+    if not on_cpu() or not jnp.issubdtype(x.dtype, jnp.floating) or x.shape[0] > _ROWS:
+        return x.sum(0)
+    return lax.dot_general(jnp.ones(x.shape[0], x.dtype), x, (((0,), (0,)), ((), ())))
+
+
+def once(x):
+    """``x`` itself, but computed once and stored, on the CPU. Never changes a value.
+
+    XLA:CPU fuses whatever looks cheap into every reader and computes it again in each one: a
+    dropout mask or a nine-tap convolution was recomputed in up to eleven places, in a layout
+    that did not vectorise. ``optimization_barrier`` is gone before fusion happens, and a
+    division by one is folded; what fusion cannot cross is a conditional. So the value passes
+    through one whose predicate is always true, in a way XLA does not see. With it the whole
+    CNN step went from 64 to 42 ms. Small arrays are left alone.
+    """
+    if not on_cpu() or x.size < _SMALL:
+        return x
+    first = x[(0,) * x.ndim].astype(jnp.float32)
+    true = (lax.bitcast_convert_type(first, jnp.int32) | 1) != 0
+    return lax.cond(true, lambda a: a, jnp.zeros_like, x)
+
+
+def sum_to(x, shape):
+    """Sum ``x`` down to ``shape``, undoing a broadcast from ``shape`` to ``x.shape``."""
+    x = x.sum(tuple(range(x.ndim - len(shape))))
+    return x.sum(tuple(i for i, n in enumerate(shape) if n != x.shape[i]), keepdims=True)

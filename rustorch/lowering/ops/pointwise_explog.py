@@ -1,0 +1,214 @@
+"""Exponentials, logarithms, trigonometric and hyperbolic functions, and the sigmoid family."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from rustorch.lowering.ops._common import is_complex, widened
+from rustorch.lowering.table import Number, pointwise
+from rustorch.lowering.template import ARRAY
+
+
+@pointwise(promote="float")
+def exp(input):
+    """e to the power of each element."""
+    return jnp.exp(input)
+
+
+@pointwise(promote="float", also=("special",))
+def exp2(input):
+    """2 to the power of each element."""
+    return jnp.exp2(input)
+
+
+@pointwise(promote="float", also=("special",))
+def expm1(input):
+    """``exp(input) - 1``, exact for small numbers."""
+    return jnp.expm1(input)
+
+
+@pointwise(promote="float")
+def log(input):
+    """The natural logarithm."""
+    return jnp.log(input)
+
+
+@pointwise(promote="float")
+def log2(input):
+    """The logarithm to base 2."""
+    return jnp.log2(input)
+
+
+@pointwise(promote="float")
+def log10(input):
+    """The logarithm to base 10."""
+    return jnp.log10(input)
+
+
+@pointwise(promote="float", also=("special",))
+def log1p(input):
+    """``log(1 + input)``, exact for small numbers."""
+    return jnp.log1p(input)
+
+
+@pointwise(promote="float")
+def sin(input):
+    """The sine."""
+    return jnp.sin(input)
+
+
+@pointwise(promote="float")
+def cos(input):
+    """The cosine."""
+    return jnp.cos(input)
+
+
+@pointwise(promote="float")
+def tan(input):
+    """The tangent."""
+    return jnp.tan(input)
+
+
+@pointwise(promote="float", aliases=("arcsin",))
+def asin(input):
+    """The angle in [-pi/2, pi/2] whose sine is ``input``."""
+    return jnp.arcsin(input)
+
+
+@pointwise(promote="float", aliases=("arccos",))
+def acos(input):
+    """The angle in [0, pi] whose cosine is ``input``."""
+    return jnp.arccos(input)
+
+
+@pointwise(promote="float", aliases=("arctan",))
+def atan(input):
+    """The angle in (-pi/2, pi/2) whose tangent is ``input``."""
+    return jnp.arctan(input)
+
+
+@pointwise(promote="float", aliases=("arctan2",))
+def atan2(input, other):
+    """The angle of the point ``(other, input)``; the gradient at the origin is 0."""
+    y, x = jnp.broadcast_arrays(input, other)
+    origin = (x == 0) & (y == 0)
+    safe = jnp.arctan2(jnp.where(origin, 0, y), jnp.where(origin, 1, x))
+    return jnp.where(origin, lax.stop_gradient(jnp.arctan2(y, x)), safe)
+
+
+@pointwise(promote="float")
+def sinh(input):
+    """``(exp(x) - exp(-x)) / 2``."""
+    return jnp.sinh(input)
+
+
+@pointwise(promote="float")
+def cosh(input):
+    """``(exp(x) + exp(-x)) / 2``."""
+    return jnp.cosh(input)
+
+
+@pointwise(promote="float")
+def tanh(input):
+    """``sinh(x) / cosh(x)``."""
+    return jnp.tanh(input)
+
+
+@pointwise(promote="float", aliases=("arcsinh",))
+def asinh(input):
+    """The inverse of ``sinh``."""
+    return jnp.arcsinh(input)
+
+
+@pointwise(promote="float", aliases=("arccosh",))
+def acosh(input):
+    """The inverse of ``cosh``."""
+    return jnp.arccosh(input)
+
+
+@pointwise(promote="float", aliases=("arctanh",))
+def atanh(input):
+    """The inverse of ``tanh``."""
+    return jnp.arctanh(input)
+
+
+@pointwise(promote="float")
+def sigmoid(input):
+    """``1 / (1 + exp(-input))``."""
+    if is_complex(input):
+        return 1 / (1 + jnp.exp(-input))
+    return jax.nn.sigmoid(widened(input)).astype(input.dtype)
+
+
+@pointwise(promote="float", namespace="special", grad_name="SigmoidBackward0")
+def expit(input):
+    """``1 / (1 + exp(-input))``."""
+    return sigmoid.body(input)
+
+
+@pointwise(promote="float", also=("special",))
+def logit(input, eps: float = None):
+    """``log(x / (1 - x))``, with ``x`` first forced into ``[eps, 1 - eps]`` if ``eps`` is given."""
+    x = widened(input)
+    if eps is None:
+        inside = (x >= 0) & (x <= 1)
+        safe = jnp.where(inside, x, 0.5)
+        return jnp.where(inside, jnp.log(safe / (1 - safe)), jnp.nan).astype(input.dtype)
+    low, high = jnp.asarray(eps, x.dtype), 1 - jnp.asarray(eps, x.dtype)
+    z = jnp.where(x < low, low, jnp.where(x > high, high, x))
+    return jnp.log(z / (1 - z)).astype(input.dtype)
+
+
+@pointwise(promote="float", also=("special",))
+def sinc(input):
+    """``sin(pi x) / (pi x)``, 1 at zero."""
+    return jnp.sinc(widened(input)).astype(input.dtype)
+
+
+@pointwise(inplace=False)
+def logaddexp(input, other):
+    """``log(exp(input) + exp(other))`` without overflow."""
+    return jnp.logaddexp(input, other)
+
+
+@pointwise(inplace=False)
+def logaddexp2(input, other):
+    """``log2(2**input + 2**other)`` without overflow."""
+    scale = np.log(2)
+    return (jnp.logaddexp(input * scale, other * scale) / scale).astype(input.dtype)
+
+
+def _times_log(x, y, log, edge):
+    """``x * log(y)``, 0 where ``x`` is 0 (unless ``y`` is NaN); its gradient there is 0 too."""
+    zero = (x == 0) & (y == y)
+    inner = jnp.where(zero & (y <= edge), 1, y)
+    # At x = 0 and y inside the domain the gradient is that of the plain product.
+    return jnp.where(zero & (y <= edge), 0, x * log(inner))
+
+
+@pointwise(promote="float", also=("special",), grad_name=lambda t: "XlogyBackward0" if t[0] is ARRAY and t[1] is ARRAY else "XlogyBackward1")
+def xlogy(input: Number, other: Number):
+    """``input * log(other)``, 0 where ``input`` is 0."""
+    out = _times_log(input, other, jnp.log, 0)
+    return jnp.where((input == 0) & jnp.isinf(other), 0, out)
+
+
+@pointwise(promote="float", namespace="special")
+def xlog1py(input: Number, other: Number):
+    """``input * log1p(other)``, 0 where ``input`` is 0."""
+    out = _times_log(input, other, jnp.log1p, -1)
+    return jnp.where((input == 0) & jnp.isinf(other), 0, out)
+
+
+@pointwise(promote="float", namespace="special")
+def entr(input):
+    """``-x log(x)`` for positive numbers, 0 at zero, minus infinity below."""
+    positive = input > 0
+    safe = jnp.where(positive, input, 1)
+    outside = jnp.where(input == 0, 0, jnp.where(input != input, jnp.nan, -jnp.inf))
+    return jnp.where(positive, -safe * jnp.log(safe), lax.stop_gradient(outside.astype(input.dtype)))
+
+

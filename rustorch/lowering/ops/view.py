@@ -1,0 +1,381 @@
+"""Views: shapes that alias their input.
+
+Bodies run twice: with ``xp = jax.numpy`` to compute, and with NumPy on a strided dummy to learn
+PyTorch's strides (so only operations that are views in NumPy too may be used there).
+"""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rustorch import dtypes
+from rustorch.errors import RustorchRuntimeError, ShapeMismatchError, check, wrap_dim
+from rustorch.lowering.table import Dims, op, view
+
+
+def resolve_shape(shape, numel: int) -> tuple[int, ...]:
+    """Replace one -1 in ``shape`` by what makes ``numel`` elements, or raise PyTorch's error."""
+    shape = tuple(int(n) for n in shape)
+    text = f"shape '{list(shape)}' is invalid for input of size {numel}"
+    if any(n < -1 for n in shape):
+        raise RustorchRuntimeError(f"invalid shape dimension {min(shape)} at index {shape.index(min(shape))} of shape {list(shape)}")
+    if shape.count(-1) > 1:
+        raise RustorchRuntimeError("only one dimension can be inferred")
+    known = math.prod(n for n in shape if n != -1)
+    if -1 in shape:
+        if known == 0:
+            check(numel == 0, text)
+            raise RustorchRuntimeError(
+                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified "
+                "dimension size -1 can be any value and is ambiguous"
+            )
+        check(numel % known == 0, text)
+        shape = tuple(numel // known if n == -1 else n for n in shape)
+    elif known != numel:
+        raise ShapeMismatchError(text, shape, numel)
+    return shape
+
+
+def _reshape(xp, input, shape):
+    shape = resolve_shape(shape, math.prod(input.shape))
+    if xp is np:
+        try:
+            return np.reshape(input, shape, copy=False)
+        except ValueError:
+            raise RustorchRuntimeError(
+                "view size is not compatible with input tensor's size and stride (at least one dimension "
+                "spans across two contiguous subspaces). Use .reshape(...) instead."
+            ) from None
+    return jnp.reshape(input, shape)
+
+
+@view(name="view", function=False)
+def view_(xp, input, size: Dims):
+    """The same elements in another shape; the shape must fit the strides."""
+    return _reshape(xp, input, size)
+
+
+@op(name="reshape_copy", function=False, method=False, inplace=False, out=False, saves=False, grad_name="UnsafeViewBackward0")
+def reshape_copy(input, shape):
+    """The same elements in another shape, as a copy."""
+    return jnp.reshape(input, resolve_shape(shape, input.size))
+
+
+@view(saves=False)
+def unflatten(xp, input, dim: int, sizes):
+    """Split dimension ``dim`` into ``sizes``."""
+    dim = wrap_dim(dim, input.ndim)
+    try:
+        inner = resolve_shape(sizes, input.shape[dim])
+    except RustorchRuntimeError:
+        raise RustorchRuntimeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({input.shape[dim]}) in the input tensor"
+        ) from None
+    return _reshape(xp, input, (*input.shape[:dim], *inner, *input.shape[dim + 1 :]))
+
+
+@view(saves=False)
+def unsqueeze(xp, input, dim: int):
+    """Insert a dimension of size 1 at ``dim``."""
+    return xp.expand_dims(input, wrap_dim(dim, input.ndim + 1))
+
+
+@view(saves=False)
+def squeeze(xp, input, dim=None):
+    """Drop dimensions of size 1: all, or those named that have size 1."""
+    if dim is None:
+        dims = [d for d in range(input.ndim) if input.shape[d] == 1]
+    else:
+        named = dim if isinstance(dim, (tuple, list)) else (dim,)
+        dims = [d for d in (wrap_dim(d, input.ndim) for d in named) if input.ndim and input.shape[d] == 1]
+    return xp.squeeze(input, tuple(dims))
+
+
+@view(aliases=("swapaxes", "swapdims"), saves=False)
+def transpose(xp, input, dim0: int, dim1: int):
+    """Swap two dimensions."""
+    if input.ndim == 0:
+        wrap_dim(dim0, 0), wrap_dim(dim1, 0)
+        return input[...] if xp is np else input
+    return xp.swapaxes(input, wrap_dim(dim0, input.ndim), wrap_dim(dim1, input.ndim))
+
+
+@view(saves=False)
+def t(xp, input):
+    """Transpose a matrix; 0-d and 1-d tensors stay as they are."""
+    check(input.ndim <= 2, f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
+    return xp.transpose(input)
+
+
+@view(saves=False)
+def permute(xp, input, dims: Dims):
+    """Reorder dimensions: ``out.shape[i] = input.shape[dims[i]]``."""
+    check(
+        len(dims) == input.ndim,
+        "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+        f"ordering of dimensions i.e. input.dim() = {input.ndim} is not equal to len(dims) = {len(dims)}",
+    )
+    order = [wrap_dim(d, input.ndim) for d in dims]
+    check(len(set(order)) == len(order), "permute(): duplicate dims are not allowed.")
+    return xp.transpose(input, order)
+
+
+@view(aliases=("moveaxis",), grad_name="PermuteBackward0", saves=False)
+def movedim(xp, input, source, destination):
+    """Move dimensions to new places; the others keep their order."""
+    src = source if isinstance(source, (tuple, list)) else (source,)
+    dst = destination if isinstance(destination, (tuple, list)) else (destination,)
+    check(
+        len(src) == len(dst),
+        f"movedim: Invalid source or destination dims: source ({list(src)} dims) should contain the same number of dims as destination ({list(dst)} dims)",
+    )
+    src = [wrap_dim(d, input.ndim) for d in src]
+    dst = [wrap_dim(d, input.ndim) for d in dst]
+    return xp.moveaxis(input, src, dst)
+
+
+@view(function=False, saves=False)
+def expand(xp, input, size: Dims, *, implicit=False):
+    """Repeat dimensions of size 1 without copying; -1 keeps a size."""
+    size = tuple(size)
+    if len(size) < input.ndim:
+        raise ShapeMismatchError(
+            f"expand(torch.{dtypes.from_numpy(input.dtype).alias if xp is jnp else ''}Tensor{{{list(input.shape)}}}, size={list(size)}): the number of sizes provided "
+            f"({len(size)}) must be greater or equal to the number of dimensions in the tensor ({input.ndim})",
+            input.shape, size,
+        )  # fmt: skip
+    pad = len(size) - input.ndim
+    target = []
+    for i, n in enumerate(size):
+        have = input.shape[i - pad] if i >= pad else None
+        if n == -1:
+            check(have is not None, f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}")
+            n = have
+        elif have is not None and have != n and have != 1:
+            raise ShapeMismatchError(
+                f"The expanded size of the tensor ({n}) must match the existing size ({have}) at non-singleton "
+                f"dimension {i}.  Target sizes: {list(size)}.  Tensor sizes: {list(input.shape)}",
+                input.shape, size,
+            )  # fmt: skip
+        target.append(n)
+    return xp.broadcast_to(input, tuple(target))
+
+
+@view(saves=False)
+def diagonal(xp, input, offset: int = 0, dim1: int = 0, dim2: int = 1):
+    """The elements ``input[.., i, .., i + offset, ..]`` as a last dimension."""
+    a, b = wrap_dim(dim1, input.ndim), wrap_dim(dim2, input.ndim)
+    check(a != b, f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    return xp.diagonal(input, offset, a, b)
+
+
+@view(function=False, saves=False, grad_name="UnfoldBackward0")
+def unfold(xp, input, dimension: int, size: int, step: int):
+    """Windows of ``size`` every ``step`` along a dimension, as a new last dimension."""
+    d = wrap_dim(dimension, input.ndim)
+    length = input.shape[d] if input.ndim else 1
+    check(step > 0, f"step is {step} but must be > 0")
+    check(size >= 0, f"size is {size} but must be >= 0")
+    check(size <= length, f"maximum size for tensor at dimension {d} is {length} but size is {size}")
+    count = (length - size) // step + 1
+    if xp is np:
+        strides = list(input.strides) or [1]
+        shape = list(input.shape) or [1]
+        inner = strides[d]
+        strides[d], shape[d] = strides[d] * step, count
+        if not input.ndim:
+            shape, strides = [], []
+        return np.lib.stride_tricks.as_strided(input, [*shape, size], [*strides, inner], writeable=False)
+    if not input.ndim:
+        return input.reshape(1)[:size]
+    where = np.arange(count, dtype=np.int32)[:, None] * step + np.arange(size, dtype=np.int32)
+    return jnp.moveaxis(jnp.take(input, where, axis=d), d + 1, -1)
+
+
+def basic_name(template) -> str:
+    """PyTorch's name for the last step of an indexing chain."""
+    spec = template[1]
+    if len(template) > 3 and template[3]:
+        return template[3]
+    for entry in reversed(spec):
+        if entry == "n":
+            return "UnsqueezeBackward0"
+        if entry == "i":
+            return "SelectBackward0"
+        if entry != ":":
+            return "SliceBackward0"
+    return "AliasBackward0"
+
+
+@view(function=False, method=False, saves=False, grad_name=basic_name)
+def basic_index(xp, input, spec, starts, name=None):
+    """Indexing by ints, slices and None.
+
+    ``spec`` has an entry per step: ":" keeps a dimension, "i" selects, "n" inserts, and
+    ``(length, step)`` slices; ``starts`` holds the positions of "i" and slices in order.
+    """
+    begin = iter(starts)
+    if xp is np:
+        index = []
+        for e in spec:
+            if e == ":":
+                index.append(slice(None))
+            elif e == "n":
+                index.append(None)
+            elif e == "i":
+                index.append(next(begin))
+            else:
+                s = next(begin)
+                index.append(slice(s, s + max((e[0] - 1) * e[1] + 1, 0) if e[0] else s, e[1]))
+        return input[(*index, ...)]
+    first, sizes, steps, shape = [], [], [], []
+    at = 0
+    for e in spec:
+        if e == "n":
+            shape.append(1)
+            continue
+        if e == ":":
+            first.append(0), sizes.append(input.shape[at]), steps.append(1), shape.append(input.shape[at])
+        elif e == "i":
+            first.append(next(begin)), sizes.append(1), steps.append(1)
+        else:
+            first.append(next(begin)), sizes.append((e[0] - 1) * e[1] + 1 if e[0] else 0), steps.append(e[1])
+            shape.append(e[0])
+        at += 1
+    for n in input.shape[at:]:
+        first.append(0), sizes.append(n), steps.append(1), shape.append(n)
+    if all(isinstance(s, int) for s in first):
+        out = jax.lax.slice(input, first, [s + n for s, n in zip(first, sizes)], steps)
+    else:
+        out = jax.lax.dynamic_slice(input, [jnp.asarray(s, np.int32) for s in first], sizes)
+        if any(s != 1 for s in steps):
+            out = jax.lax.slice(out, [0] * out.ndim, out.shape, steps)
+    return out.reshape(shape)
+
+
+def _respaced(input, shape, strides):
+    return np.lib.stride_tricks.as_strided(input, shape, strides, writeable=False)
+
+
+def _require_complex(name):
+    return f"{name} is not implemented for tensors with non-complex dtypes."
+
+
+def _set_real(base, new):
+    return jax.lax.complex(jnp.broadcast_to(new.real.astype(base.real.dtype), base.shape), base.imag)
+
+
+def _set_imag(base, new):
+    return jax.lax.complex(base.real, jnp.broadcast_to(new.real.astype(base.real.dtype), base.shape))
+
+
+@view(name="real_part", function=False, method=False, scatter=_set_real, saves=False, grad_name="RealBackward0")
+def real_part(xp, input):
+    """The real part of a complex tensor."""
+    if xp is np:
+        return _respaced(input, input.shape, [2 * s for s in input.strides])
+    return input.real
+
+
+@view(name="imag_part", function=False, method=False, scatter=_set_imag, saves=False, grad_name="ImagBackward0")
+def imag_part(xp, input):
+    """The imaginary part of a complex tensor."""
+    if xp is np:
+        return _respaced(input, input.shape, [2 * s for s in input.strides])
+    check(jnp.iscomplexobj(input), _require_complex("imag"))
+    return input.imag
+
+
+def _as_complex(x):
+    return jax.lax.complex(x[..., 0], x[..., 1])
+
+
+def _as_real(x):
+    return jnp.stack([x.real, x.imag], -1)
+
+
+@view(scatter=lambda base, new: _as_complex(new), saves=False)
+def view_as_real(xp, input):
+    """A complex tensor as real pairs in a new last dimension of size 2."""
+    if xp is np:
+        return _respaced(input, (*input.shape, 2), [*(2 * s for s in input.strides), 1])
+    check(jnp.iscomplexobj(input), "view_as_real is only supported for complex tensors")
+    return _as_real(input)
+
+
+@view(scatter=lambda base, new: _as_real(new), saves=False)
+def view_as_complex(xp, input):
+    """Real pairs in the last dimension (size 2) as a complex tensor."""
+    if xp is np:
+        return _respaced(input, input.shape[:-1], [s // 2 for s in input.strides[:-1]])
+    kind = dtypes.from_numpy(input.dtype)
+    check(kind.is_floating_point, f"view_as_complex is only supported for floating point tensors, but got a tensor of scalar type: {kind.alias}")
+    check(input.ndim > 0, "Input tensor must have one or more dimensions")
+    check(input.shape[-1] == 2, "Tensor must have a last dimension of size 2")
+    return _as_complex(input)
+
+
+def _bitcast(input, dtype):
+    """Reinterpret bytes; the last dimension shrinks or grows with the item size."""
+    old, new = np.dtype(input.dtype).itemsize, dtype.itemsize
+    source = input.astype(np.uint8) if input.dtype == bool else input
+    target = np.uint8 if dtype.numpy == bool else dtype.numpy
+    if jnp.iscomplexobj(source):
+        source = _as_real(source)
+        source = source.reshape(*input.shape[:-1], -1) if input.ndim else source.reshape(-1)
+        old //= 2
+    wide = dtype.is_complex
+    if wide:
+        target, new = dtype.to_real().numpy, new // 2
+    if new < old:
+        out = jax.lax.bitcast_convert_type(source, target)
+        out = out.reshape(*source.shape[:-1], -1) if source.ndim else out
+    elif new > old:
+        ratio = new // old
+        check(
+            source.ndim > 0 and source.shape[-1] % ratio == 0,
+            f"self.size(-1) must be divisible by {ratio} to view {dtypes.from_numpy(input.dtype).alias} as {dtype.alias} "
+            f"(different element sizes), but got {source.shape[-1] if source.ndim else 0}",
+        )
+        out = jax.lax.bitcast_convert_type(source.reshape(*source.shape[:-1], -1, ratio), target)
+    else:
+        out = jax.lax.bitcast_convert_type(source, target)
+    if wide:
+        out = _as_complex(out.reshape(*out.shape[:-1], -1, 2))
+        if not input.ndim:
+            out = out.reshape(())
+    return out != 0 if dtype.numpy == bool else out
+
+
+def _set_bits(base, new, dtype):
+    return _bitcast(new, dtypes.from_numpy(base.dtype)).reshape(base.shape)
+
+
+@view(function=False, method=False, differentiable=False, scatter=_set_bits, grad_name="ViewBackward0")
+def view_dtype(xp, input, dtype):
+    """The same bytes as another dtype."""
+    if xp is np:
+        return None  # PyTorch requires matching strides; the result is contiguous here
+    return _bitcast(input, dtype)
+
+
+@view(function=False, method=False, grad_name="AsStridedBackward0")
+def strided(xp, input, size, stride, storage_offset=0):
+    """Arbitrary strides over the flat storage of ``input`` (its root tensor)."""
+    if xp is np:
+        return _respaced(input, size, stride)
+    where = np.full(size, storage_offset, np.int64)
+    for d, (n, s) in enumerate(zip(size, stride)):
+        where += (np.arange(n) * s).reshape([-1 if i == d else 1 for i in range(len(size))])
+    if where.size and (where.max() >= input.size or where.min() < 0):
+        raise RustorchRuntimeError(
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {storage_offset} "
+            f"are out of bounds for storage of {input.size} elements"
+        )
+    return jnp.take(input.reshape(-1), where.astype(np.int32))
+
+

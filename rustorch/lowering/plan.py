@@ -1,0 +1,136 @@
+"""``Plan``: the pending graph below some nodes, in order, with the key that names its structure."""
+
+from __future__ import annotations
+
+import sys
+from operator import attrgetter
+
+from rustorch.graph import ON_TAPE, Node
+
+_by_seq = attrgetter("seq")
+
+
+class Plan:
+    """What one program will compute: pending ``nodes``, their ``leaves``, ``numbers``, ``outputs``.
+
+    ``key`` is a tuple of ints that is equal for two plans exactly if the same program serves
+    both: per node its Sig's id and where its inputs come from, then the outputs.
+    """
+
+    __slots__ = ("nodes", "leaves", "numbers", "outputs", "key", "live", "index")
+
+    def __init__(self, roots):
+        self.nodes = _pending_below(roots)
+        self._wire()
+        self._choose_outputs(roots)
+
+    def _wire(self) -> None:
+        index: dict[Node, int] = {}
+        leaves: list[Node] = []
+        numbers: list = []
+        key: list[int] = []
+        for i, node in enumerate(self.nodes):
+            key.append(node.sig.id)
+            for a in node.inputs:
+                j = index.get(a)
+                if j is None:
+                    j = index[a] = ~len(leaves)
+                    leaves.append(a)
+                key.append(j)
+            if node.numbers:
+                numbers.extend(node.numbers)
+            index[node] = i
+        self.index, self.leaves, self.numbers, self.key = index, leaves, numbers, key
+
+    def _choose_outputs(self, roots) -> None:
+        """Outputs are the roots and what a live tape would find dear to recompute."""
+        index = self.index
+        outputs = {index[r] for r in roots if r.value is None}
+        live: set[Node] = set()  # nodes that a later backward may evaluate again
+        stack = [r for r in roots if r.tape == ON_TAPE and r.value is None and not r.is_leaf]
+        while stack:
+            node = stack.pop()
+            if node in live:
+                continue
+            live.add(node)
+            if node.sig.op.dear:
+                outputs.add(index[node])
+                if node.tape != ON_TAPE:
+                    continue
+            saves = node.sig.op.saves
+            for a in node.inputs:
+                if a.value is None and a not in live and (saves or a.tape == ON_TAPE):
+                    stack.append(a)
+        self.live = live
+        self.outputs = sorted(outputs)
+        self.key.append(-1 << 40)
+        self.key.extend(self.outputs)
+        self.key = tuple(self.key)
+
+    def steps(self) -> list:
+        """What ``emit.evaluate`` runs."""
+        steps, at = [], 0
+        for node in self.nodes:
+            stop = at + len(node.numbers)
+            steps.append((node.sig, tuple(self.index[a] for a in node.inputs), at, stop))
+            at = stop
+        return steps
+
+    def donatable(self) -> list[int]:
+        """Leaves whose buffers nobody can see once this plan has run.
+
+        A leaf qualifies if its storage moved on and every reference to it comes from nodes of
+        this plan that go away with it; reference counts tell.
+        """
+        candidates = [i for i, leaf in enumerate(self.leaves) if leaf.overwritten and not leaf.exported]
+        if not candidates:
+            return []
+        uses: dict[Node, int] = {}
+        for node in self.nodes:
+            for a in node.inputs:
+                uses[a] = uses.get(a, 0) + 1
+        kept = self._kept(uses)
+        # References besides `inputs`: self.index, self.leaves, `uses`, and getrefcount's argument.
+        return [i for i in candidates if self.leaves[i] not in kept and sys.getrefcount(self.leaves[i]) <= uses[self.leaves[i]] + 4]
+
+    def _kept(self, uses) -> set[Node]:
+        """Everything that stays reachable: below a live tape, or below a node held from outside."""
+        nodes = self.nodes
+        final = {nodes[i] for i in self.outputs}
+        getrefcount = sys.getrefcount
+        stack = list(self.live)
+        for i in range(len(nodes)):
+            n = uses.get(nodes[i])
+            # Known references: self.nodes, self.index, getrefcount's argument, and as key of `uses`.
+            if getrefcount(nodes[i]) > (3 if n is None else n + 4) and nodes[i] not in final:
+                stack.append(nodes[i])
+        seen: set[Node] = set()
+        while stack:
+            node = stack.pop()
+            if node in seen:
+                continue
+            seen.add(node)
+            if node.value is None and (node not in final or node in self.live):
+                stack.extend(node.inputs)
+        return seen
+
+
+def _pending_below(roots) -> list[Node]:
+    pending: list[Node] = []
+    seen: set[Node] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        inputs = node.inputs  # before `value`: a computed node may drop them at any time
+        if node.value is not None:
+            continue
+        if node.sig.op.kind == "select" and inputs[0].value is not None:
+            node.value = node.sig.op.pick(inputs[0].value, node.sig)
+            continue
+        pending.append(node)
+        stack.extend(inputs)
+    pending.sort(key=_by_seq)
+    return pending

@@ -1,0 +1,32 @@
+"""Which machine a program is being lowered for.
+
+A kernel has one meaning and may have two shapes: one that XLA's CPU backend runs well, and the
+plain ``lax`` form that GPUs and TPUs want. The kernel asks ``on_cpu()`` while it is traced.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import jax
+
+_target: ContextVar[str | None] = ContextVar("rustorch_lowering_platform", default=None)
+
+
+def on_cpu() -> bool:
+    """True while lowering for the CPU: the platform set around us, else JAX's default backend."""
+    return (_target.get() or jax.default_backend()) == "cpu"
+
+
+@contextmanager
+def platform(name: str) -> Iterator[None]:
+    """Lower what is traced inside for ``"cpu"``, ``"gpu"`` or ``"tpu"``.
+
+    The setting belongs to the current thread (or task), so programs for different devices may
+    be traced at once. It is read at trace time: keep one compiled program per platform.
+    """
+    token = _target.set(name)
+    try:
+        yield
+    finally:
+        _target.reset(token)

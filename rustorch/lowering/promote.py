@@ -1,0 +1,113 @@
+"""PyTorch's type promotion, applied while a program is traced (never on the recording path)."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax.extend.core.primitives import convert_element_type_p
+
+from rustorch import dtypes
+from rustorch.dtypes import BOOL, COMPLEX, FLOATING, INTEGER, DType
+
+
+def is_number(x) -> bool:
+    """True for a Python number, given as such or lifted to a runtime input (weakly typed)."""
+    return isinstance(x, (bool, int, float, complex)) or getattr(x, "weak_type", False)
+
+
+def dtype_of(x) -> DType:
+    """The rustorch dtype of an array."""
+    return dtypes.from_numpy(x.dtype)
+
+
+def weak(x):
+    """Mark a lifted number so that JAX promotes it like the Python number it stands for."""
+    return convert_element_type_p.bind(x, new_dtype=x.dtype, weak_type=True, sharding=None)
+
+
+def _number_kind(x) -> int:
+    if isinstance(x, bool):
+        return BOOL
+    if isinstance(x, int):
+        return INTEGER
+    if isinstance(x, float):
+        return FLOATING
+    if isinstance(x, complex):
+        return COMPLEX
+    return dtypes.from_numpy(x.dtype).kind
+
+
+def result_dtype(*operands) -> DType:
+    """The dtype that PyTorch computes in: tensors with dimensions outrank 0-dim ones, these numbers.
+
+    A lower rank only matters if its kind (bool < int < float < complex) is higher.
+    """
+    best: DType | None = None
+    ranks: tuple[list, list, list] = ([], [], [])
+    for x in operands:
+        if is_number(x):
+            ranks[2].append(_default_of(_number_kind(x)))
+        else:
+            ranks[0 if x.ndim else 1].append(dtype_of(x))
+    for rank in ranks:
+        local = None
+        for d in rank:
+            local = d if local is None else dtypes.promote_types(local, d)
+        if local is None:
+            continue
+        if best is None:
+            best = local
+        elif local.kind > best.kind:
+            best = dtypes.promote_types(best, local) if local.kind == COMPLEX and best.kind == FLOATING else local
+            if rank is ranks[2] and local.kind == COMPLEX and ranks[0] + ranks[1]:
+                floating = [d for d in ranks[0] + ranks[1] if d.kind == FLOATING]
+                if floating:
+                    best = floating[0].to_complex()
+    return best if best is not None else dtypes.get_default_dtype()
+
+
+def _default_of(kind: int) -> DType:
+    default = dtypes.get_default_dtype()
+    return (dtypes.bool_, dtypes.int64, default, default.to_complex())[kind]
+
+
+def cast(x, dtype: DType):
+    """``x`` as an array of ``dtype``; complex to real drops the imaginary part."""
+    target = dtype.numpy
+    if isinstance(x, (bool, int, float, complex)):
+        return jnp.asarray(x, target)
+    if x.dtype == target:
+        return jax.lax.convert_element_type(x, target) if x.weak_type else x
+    if jnp.iscomplexobj(x) and dtype.kind != COMPLEX:
+        x = x.real
+    if dtype.kind == BOOL:
+        return x != 0
+    if dtype.kind == INTEGER and jnp.issubdtype(x.dtype, jnp.floating):
+        # Through int64: a negative float to an unsigned type wraps in PyTorch on x86, XLA saturates.
+        wide = x.astype(jnp.int64)
+        return wide if dtype is dtypes.int64 else wide.astype(target)
+    return x.astype(target)
+
+
+def promoting(body, mode: str):
+    """Wrap a body so that its array operands arrive broadcastable and in one dtype."""
+    code = body.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    hints = body.__annotations__
+    # Operands are unannotated or ``Number`` positionals; other annotations are options.
+    operand = [n for n in names[: code.co_argcount] if str(hints.get(n, "Number")) == "Number"]
+    count = len(operand)
+
+    def lower(*args, **kwargs):
+        if kwargs:
+            args = args + tuple(kwargs.pop(n) for n in operand[len(args) :] if n in kwargs)
+        operands = [a for a in args[:count] if a is not None]
+        dtype = result_dtype(*operands)
+        if mode == "float" and dtype.kind < FLOATING:
+            dtype = dtypes.get_default_dtype()
+        cast_args = [a if a is None else cast(a, dtype) for a in args[:count]]
+        out = body(*cast_args, *args[count:], **kwargs)
+        return out
+
+    lower.__name__ = body.__name__
+    return lower

@@ -1,0 +1,1 @@
+"""What is behind ``nn.functional`` beside single recorded operations."""

@@ -1,0 +1,31 @@
+"""The recorded building blocks that users do not see, as functions.
+
+An op that needs Python around it (a running statistic to write, a mask to draw) is in the table
+without a public function; ``piece`` gives one that records it.
+"""
+from rustorch.eager.generator import default_generator
+from rustorch.eager.recorder import apply
+from rustorch.lowering.table import TABLE
+
+
+def piece(name):
+    """A function that records the op called ``nn.functional.<name>``."""
+    op = TABLE["nn.functional." + name]
+
+    def record(*args):
+        return apply(op, args)
+
+    return record
+
+
+def noise(name):
+    """A function that records a draw of the default generator: ``(tensor, *arguments)``.
+
+    The tensor says on which device to draw.
+    """
+    op = TABLE["nn.functional." + name]
+
+    def record(tensor, *args):
+        return apply(op, (*default_generator.draw(tensor.device), *args))
+
+    return record

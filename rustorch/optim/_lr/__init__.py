@@ -1,0 +1,1 @@
+"""The learning-rate schedulers behind ``optim.lr_scheduler``, by family."""
