@@ -97,8 +97,11 @@ def flax_step(name: str, seed: int = 0) -> tuple[Callable, Any]:
 
     def loss_of(params, stats, key):
         logits, new = model.apply(
-            {"params": params, "batch_stats": stats}, x, train=True,
-            rngs={"dropout": key}, mutable=["batch_stats"],
+            {"params": params, "batch_stats": stats},
+            x,
+            train=True,
+            rngs={"dropout": key},
+            mutable=["batch_stats"],
         )
         loss = optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
         return loss, new.get("batch_stats", stats)

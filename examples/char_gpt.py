@@ -64,7 +64,7 @@ class GPT(nn.Module):
         logits = self.head(self.norm(self.blocks(x)))
         if targets is None:
             return logits
-        return F.cross_entropy(logits.view(-1, logits.shape[-1]), targets.view(-1))
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 
 
 def load_text():

@@ -24,7 +24,16 @@ from rustorch.eager.convert import from_dlpack as from_dlpack
 from rustorch.eager.convert import from_numpy as from_numpy
 from rustorch.eager.convert import frombuffer as frombuffer
 from rustorch.eager.convert import tensor as tensor
+from rustorch.eager.generator import Generator as Generator
+from rustorch.eager.generator import default_generator as default_generator
+from rustorch.eager.generator import get_rng_state as get_rng_state
+from rustorch.eager.generator import initial_seed as initial_seed
+from rustorch.eager.generator import manual_seed as manual_seed
+from rustorch.eager.generator import seed as seed
+from rustorch.eager.generator import set_rng_state as set_rng_state
 from rustorch.eager.printing import set_printoptions as set_printoptions
+from rustorch.eager.show import show_graph as show_graph
+from rustorch.eager.show import show_stablehlo as show_stablehlo
 from rustorch.eager.tensor import Tensor as Tensor
 
 for _d in _dtypes.ALL:
@@ -42,7 +51,9 @@ newaxis = None
 globals().update(_ops.NAMESPACES["torch"])
 
 from rustorch import autograd as autograd  # noqa: E402
+from rustorch import cuda as cuda  # noqa: E402
 from rustorch import fft as fft  # noqa: E402
+from rustorch import interop as interop  # noqa: E402
 from rustorch import linalg as linalg  # noqa: E402
 from rustorch import lowering as lowering  # noqa: E402
 from rustorch import nn as nn  # noqa: E402
@@ -55,5 +66,17 @@ from rustorch.autograd import inference_mode as inference_mode  # noqa: E402
 from rustorch.autograd import is_grad_enabled as is_grad_enabled  # noqa: E402
 from rustorch.autograd import no_grad as no_grad  # noqa: E402
 from rustorch.autograd import set_grad_enabled as set_grad_enabled  # noqa: E402
+from rustorch.nn import functional as functional  # noqa: E402
+from rustorch.nn.modules.activation import ReLU as ReLU  # noqa: E402
+from rustorch.optim import SGD as SGD  # noqa: E402
+from rustorch.optim import Adam as Adam  # noqa: E402
+from rustorch.serialization import load as load  # noqa: E402
+from rustorch.serialization import save as save  # noqa: E402
+
+for _name in (
+    "Linear Conv1d Conv2d MaxPool2d AvgPool2d BatchNorm1d BatchNorm2d LayerNorm Dropout Embedding Flatten "
+    "Sigmoid Tanh Softmax Sequential Module MSELoss L1Loss CrossEntropyLoss BCELoss NLLLoss"
+).split():
+    globals()[_name] = getattr(nn, _name)  # the documents write these at top level
 
 __version__ = "0.1.0"

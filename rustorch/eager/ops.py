@@ -1,7 +1,7 @@
-"""Every recorded function under PyTorch's name, built from the op table; methods hung on ``Tensor``.
+"""Every public function under PyTorch's name: the op table's, the views' and the overloads'.
 
-The module's attributes are the functions of ``torch``; ``nn_functional``, ``linalg``, ``fft``,
-``special`` and ``signal_windows`` are namespaces of the same kind.
+The module's attributes are the functions of ``torch``; ``nn_functional``, ``linalg``, ``fft`` and
+``special`` are namespaces of the same kind. Methods are hung on ``Tensor`` on the way.
 """
 
 from __future__ import annotations
@@ -10,7 +10,15 @@ import importlib
 import pkgutil
 from types import SimpleNamespace
 
-from rustorch.eager import viewops
+from rustorch.eager import (
+    creation,
+    dynamic,
+    overloads,
+    overloads_shape,
+    random,
+    viewops,
+    windows,
+)
 from rustorch.eager.inplace import inplace_form
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.variants import function_of
@@ -21,6 +29,7 @@ for _module in pkgutil.iter_modules(_definitions.__path__):
     importlib.import_module(f"{_definitions.__name__}.{_module.name}")
 
 NAMESPACES: dict[str, dict] = {"torch": {}}
+SOURCES = (creation, random, windows)  # these register with `overloads` as they are imported
 
 
 def _publish(op) -> None:
@@ -38,17 +47,28 @@ def _publish(op) -> None:
         for name in names:
             setattr(Tensor, name + "_", change)
             if op.function:
-                NAMESPACES.setdefault(op.namespace, {})[name + "_"] = change
+                for space in (op.namespace, *op.also):
+                    NAMESPACES.setdefault(space, {})[name + "_"] = change
+
+
+def _publish_overload(name: str, entry) -> None:
+    short = name.rpartition(".")[2]
+    for space in entry.namespaces:
+        NAMESPACES.setdefault(space, {})[short] = entry.function
+    if entry.method:
+        setattr(Tensor, short, entry.function)
 
 
 for _op in list(TABLE.values()):
     _publish(_op)
-
 NAMESPACES["torch"].update(viewops.VIEWS)
 for _name, _fn in viewops.METHODS.items():
     setattr(Tensor, _name, _fn)
 for _name, _property in viewops.PROPERTIES.items():
     setattr(Tensor, _name, _property)
+for _table in (overloads.OVERLOADS, overloads_shape.OVERLOADS, dynamic.OVERLOADS):
+    for _name, _entry in _table.items():
+        _publish_overload(_name, _entry)
 
 
 def namespace(name: str) -> SimpleNamespace:

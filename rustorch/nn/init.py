@@ -4,6 +4,7 @@ The fan of a weight of shape (out, in, *kernel) is in·∏kernel or out·∏kern
 for the nonlinearity that follows, so that activations keep their variance from layer to layer.
 Nothing here looks at a value: the draws are recorded like any other operation.
 """
+
 import functools
 import math
 import warnings
@@ -128,9 +129,7 @@ def dirac_(tensor, groups=1):
 
 def _calculate_fan_in_and_fan_out(tensor):
     if tensor.ndim < 2:
-        raise ValueError(
-            "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"
-        )
+        raise ValueError("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions")
     out_features, in_features, *kernel = tensor.shape
     receptive_field = math.prod(kernel)
     return in_features * receptive_field, out_features * receptive_field
@@ -198,7 +197,7 @@ def orthogonal_(tensor, gain=1, generator=None):
     with no_grad():
         like = {"dtype": tensor.dtype, "device": tensor.device}
         draws = T.empty(rows, cols, **like).normal_(0, 1, generator=generator)
-        q, r = T.linalg_qr(draws.t() if rows < cols else draws)
+        q, r = T.linalg.qr(draws.t() if rows < cols else draws)
         q = q * T.diagonal(r).sign()
         if rows < cols:
             q = q.t()

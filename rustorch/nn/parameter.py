@@ -4,6 +4,7 @@ A ``Parameter`` is an ordinary tensor whose *type* tells ``Module.__setattr__`` 
 it shares storage with the tensor it was made from. A ``Buffer`` says the same for state that
 is saved and moved with the module but not optimised.
 """
+
 from collections import OrderedDict
 
 from rustorch.autograd.modes import no_grad

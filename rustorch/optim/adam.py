@@ -74,7 +74,7 @@ class Adam(Optimizer):
         top = jnp.maximum(slots[2], v) if len(slots) == 3 else v
         # The corrections multiply scalars first: one division per element, not three.
         dtype = param.dtype
-        rate = (lr / (1.0 - b1**step)).astype(dtype)
-        scale = jnp.sqrt(1.0 - b2**step).astype(dtype)
+        rate = jnp.asarray(lr / (1.0 - b1**step), dtype)
+        scale = jnp.asarray(jnp.sqrt(1.0 - b2**step), dtype)
         param = param - rate * m / (jnp.sqrt(top) / scale + eps)
         return (param, m, v, top)[: len(slots) + 1]

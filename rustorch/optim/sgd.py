@@ -84,6 +84,6 @@ class SGD(Optimizer):
         if not slots:
             return (param - lr * grad,)
         # Zeros before the first step, so only dampening has to know which step it is.
-        fresh = grad * jnp.where(step == 1, 1.0, 1.0 - dampening).astype(grad.dtype) if dampens else grad
+        fresh = grad * jnp.asarray(jnp.where(step == 1, 1.0, 1.0 - dampening), grad.dtype) if dampens else grad
         buffer = momentum * slots[0] + fresh
         return param - lr * (grad + momentum * buffer if nesterov else buffer), buffer

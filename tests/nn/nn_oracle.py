@@ -1,4 +1,5 @@
 """What the tests of ``rustorch.nn`` share: a layer of each library with equal weights."""
+
 import numpy as np
 import torch
 
@@ -31,9 +32,7 @@ def flat(output):
 
 
 def assert_same(actual, expected, tolerance=1e-5, what=""):
-    np.testing.assert_allclose(
-        numbers(actual), numbers(expected), rtol=tolerance, atol=tolerance, err_msg=what
-    )
+    np.testing.assert_allclose(numbers(actual), numbers(expected), rtol=tolerance, atol=tolerance, err_msg=what)
 
 
 def compare_layer(reference, module, arrays, tolerance=1e-5):
@@ -59,9 +58,7 @@ def compare_layer(reference, module, arrays, tolerance=1e-5):
     for tensor, own in zip(inputs, mine):
         if tensor.grad is not None:
             assert_same(own.grad, tensor.grad, tolerance, "input gradient")
-    for (name, parameter), (own_name, own) in zip(
-        reference.named_parameters(), module.named_parameters(), strict=True
-    ):
+    for (name, parameter), (own_name, own) in zip(reference.named_parameters(), module.named_parameters(), strict=True):
         assert name == own_name
         assert (parameter.grad is None) == (own.grad is None), name
         if parameter.grad is not None:
@@ -83,6 +80,7 @@ def assert_same_error(call_torch, call_ours):
     assert expected is not None, "torch does not raise"
     assert actual is not None, f"no {type(expected).__name__}: {expected}"
     assert isinstance(actual, type(expected)), (actual, expected)
+
     def plain(error):
         text = str(error.args[0]) if error.args else ""
         text = text.replace("rustorch", "torch").replace("torch.torch", "torch")

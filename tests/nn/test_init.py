@@ -1,4 +1,5 @@
 """``nn.init``: the distributions, by their moments and limits, and torch's errors."""
+
 import math
 import warnings
 

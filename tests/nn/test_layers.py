@@ -1,4 +1,5 @@
 """Every layer against torch: repr, state-dict keys, initial shapes, forward and gradients."""
+
 import warnings
 
 import numpy as np
@@ -182,6 +183,37 @@ LAYERS = [
     ),
     (lambda nn: nn.MultiheadAttention(4, 2), [f(3, 4)] * 3, False),
 ]
+
+
+BLOCKS = [
+    lambda nn, **o: nn.TransformerEncoderLayer(8, 2, 12, **o),
+    lambda nn, **o: nn.TransformerDecoderLayer(8, 2, 12, **o),
+    lambda nn, **o: nn.Transformer(8, 2, 1, 2, 12, **o),
+    lambda nn, **o: nn.TransformerEncoder(
+        nn.TransformerEncoderLayer(8, 2, 12, **o), 2, nn.LayerNorm(8), enable_nested_tensor=False
+    ),
+]
+OPTIONS = [{}, {"norm_first": True, "activation": "gelu", "batch_first": True, "bias": False}]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=["default", "norm first"])
+@pytest.mark.parametrize("make", BLOCKS, ids=["encoder layer", "decoder layer", "transformer", "encoder"])
+def test_transformer(make, options):
+    options = {"dropout": 0.0, **options}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        reference, module = make(torch.nn, **options), make(rustorch.nn, **options)
+    assert repr(module) == repr(reference)
+    copy_state(reference, module)
+    inputs = [made(f(3, 2, 8))]
+    if not type(module).__name__.startswith("TransformerEncoder"):
+        inputs.append(made(f(3, 2, 8)))
+    compare_layer(reference, module, inputs, 5e-5)
+
+
+def test_subsequent_mask():
+    mask = rustorch.nn.Transformer.generate_square_subsequent_mask(3)
+    assert mask.tolist() == torch.nn.Transformer.generate_square_subsequent_mask(3).tolist()
 
 
 def _name(case):

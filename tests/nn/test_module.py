@@ -1,6 +1,6 @@
 """``Module`` itself: attributes, walking, hooks, saving, moving; each rule against torch."""
+
 import copy
-import io
 import pickle
 import warnings
 from collections import OrderedDict
@@ -54,9 +54,7 @@ def test_walking_is_torchs():
             {"prefix": "net"},
             {"remove_duplicate": False},
         ):
-            assert names(getattr(mine, method)(**options)) == names(
-                getattr(reference, method)(**options)
-            )
+            assert names(getattr(mine, method)(**options)) == names(getattr(reference, method)(**options))
     assert names(mine.named_children()) == names(reference.named_children())
     for options in ({}, {"prefix": "net"}, {"remove_duplicate": False}):
         assert names(mine.named_modules(**options)) == names(reference.named_modules(**options))
@@ -94,9 +92,7 @@ ERRORS = {
     "number as module": lambda xp: setattr(tree(xp), "first", 1),
     "number as buffer": lambda xp: setattr(tree(xp), "kept", 1),
     "register tensor as parameter": lambda xp: tree(xp).register_parameter("a", xp.ones(1)),
-    "non-leaf parameter": lambda xp: tree(xp).register_parameter(
-        "a", xp.nn.Parameter(xp.ones(1)) * 1
-    ),
+    "non-leaf parameter": lambda xp: tree(xp).register_parameter("a", xp.nn.Parameter(xp.ones(1)) * 1),
     "parameter name type": lambda xp: tree(xp).register_parameter(1, None),
     "parameter name dot": lambda xp: tree(xp).register_parameter("a.b", None),
     "parameter name empty": lambda xp: tree(xp).register_parameter("", None),
@@ -122,13 +118,10 @@ ERRORS = {
     "to integer": lambda xp: tree(xp).to(xp.int32),
     "load non-mapping": lambda xp: tree(xp).load_state_dict([]),
     "load missing and unexpected": lambda xp: tree(xp).load_state_dict({"x": 1, "first.y": 2}),
-    "load wrong sizes": lambda xp: xp.nn.Linear(2, 2).load_state_dict(
-        {"weight": xp.ones(3, 2), "bias": xp.ones(3)}
-    ),
+    "load wrong sizes": lambda xp: xp.nn.Linear(2, 2).load_state_dict({"weight": xp.ones(3, 2), "bias": xp.ones(3)}),
     "load non-tensor": lambda xp: xp.nn.Linear(2, 2, bias=False).load_state_dict({"weight": 1}),
     "mixed backward hooks": lambda xp: [
-        (m.register_full_backward_hook(print), m.register_backward_hook(print))
-        for m in [xp.nn.ReLU()]
+        (m.register_full_backward_hook(print), m.register_backward_hook(print)) for m in [xp.nn.ReLU()]
     ],
     "pre-hook result": lambda xp: hooked(xp, lambda m, a, k: 1, with_kwargs=True)(xp.ones(1)),
     "sequential index": lambda xp: xp.nn.Sequential(xp.nn.ReLU())[3],
@@ -145,20 +138,15 @@ ERRORS = {
     "conv groups": lambda xp: xp.nn.Conv2d(3, 4, 1, groups=2),
     "conv groups out": lambda xp: xp.nn.Conv2d(4, 3, 1, groups=2),
     "conv groups positive": lambda xp: xp.nn.Conv2d(4, 3, 1, groups=0),
-    "conv padding": lambda xp: xp.nn.Conv2d(4, 4, 1, padding="some"),
     "conv same stride": lambda xp: xp.nn.Conv2d(4, 4, 1, padding="same", stride=2),
     "conv transpose mode": lambda xp: xp.nn.ConvTranspose2d(4, 4, 1, padding_mode="reflect"),
-    "conv transpose size": lambda xp: xp.nn.ConvTranspose1d(1, 1, 3, stride=2)(
-        xp.ones(1, 1, 3), output_size=(20,)
-    ),
+    "conv transpose size": lambda xp: xp.nn.ConvTranspose1d(1, 1, 3, stride=2)(xp.ones(1, 1, 3), output_size=(20,)),
     "dropout p": lambda xp: xp.nn.Dropout(1.5),
     "functional dropout p": lambda xp: xp.nn.functional.dropout(xp.ones(1), -1.0),
     "dropout1d rank": lambda xp: xp.nn.functional.dropout1d(xp.ones(1)),
     "embedding padding": lambda xp: xp.nn.Embedding(3, 2, padding_idx=3),
     "embedding weight": lambda xp: xp.nn.Embedding(3, 2, _weight=xp.ones(2, 2)),
-    "embedding_bag mode": lambda xp: xp.nn.EmbeddingBag(3, 2, mode="x")(
-        xp.zeros(1, 1, dtype=xp.int64)
-    ),
+    "embedding_bag mode": lambda xp: xp.nn.EmbeddingBag(3, 2, mode="x")(xp.zeros(1, 1, dtype=xp.int64)),
     "batchnorm rank": lambda xp: xp.nn.BatchNorm2d(3)(xp.ones(2, 3)),
     "batchnorm single": lambda xp: xp.nn.BatchNorm1d(3)(xp.ones(1, 3)),
     "instancenorm rank": lambda xp: xp.nn.InstanceNorm2d(3)(xp.ones(2, 3)),
@@ -170,25 +158,17 @@ ERRORS = {
     "unflatten": lambda xp: xp.nn.Unflatten(1, 3),
     "attention heads": lambda xp: xp.nn.MultiheadAttention(5, 2),
     "attention sizes": lambda xp: xp.nn.MultiheadAttention(0, 2),
-    "attention mask shape": lambda xp: xp.nn.MultiheadAttention(4, 2)(
-        *[xp.ones(3, 1, 4)] * 3, attn_mask=xp.ones(2, 2)
-    ),
-    "attention causal": lambda xp: xp.nn.MultiheadAttention(4, 2)(
-        *[xp.ones(3, 1, 4)] * 3, is_causal=True
-    ),
+    "attention mask shape": lambda xp: xp.nn.MultiheadAttention(4, 2)(*[xp.ones(3, 1, 4)] * 3, attn_mask=xp.ones(2, 2)),
+    "attention causal": lambda xp: xp.nn.MultiheadAttention(4, 2)(*[xp.ones(3, 1, 4)] * 3, is_causal=True),
     "attention ranks": lambda xp: xp.nn.MultiheadAttention(4, 2)(xp.ones(4), xp.ones(4), xp.ones(4)),
     "multi-margin p": lambda xp: xp.nn.MultiMarginLoss(p=3),
     "triplet margin": lambda xp: xp.nn.TripletMarginLoss(margin=0),
-    "reduction": lambda xp: xp.nn.functional.poisson_nll_loss(
-        xp.ones(1), xp.ones(1), reduction="some"
-    ),
+    "reduction": lambda xp: xp.nn.functional.poisson_nll_loss(xp.ones(1), xp.ones(1), reduction="some"),
     "bce sizes": lambda xp: xp.nn.BCELoss()(xp.ones(2), xp.ones(3)),
     "bce logits sizes": lambda xp: xp.nn.BCEWithLogitsLoss()(xp.ones(2), xp.ones(3)),
     "gaussian variance": lambda xp: xp.nn.GaussianNLLLoss()(xp.ones(2), xp.ones(2), -xp.ones(2)),
     "huber delta": lambda xp: xp.nn.HuberLoss(delta=0)(xp.ones(2), xp.ones(2)),
-    "margin ranking sizes": lambda xp: xp.nn.MarginRankingLoss()(
-        xp.ones(2), xp.ones(2), xp.ones(2, 2)
-    ),
+    "margin ranking sizes": lambda xp: xp.nn.MarginRankingLoss()(xp.ones(2), xp.ones(2), xp.ones(2, 2)),
 }
 
 
@@ -213,9 +193,7 @@ def forward_log(xp):
     handles = [
         module.register_forward_pre_hook(lambda m, a: log.append(("pre", len(a)))),
         module.register_forward_pre_hook(lambda m, a: (a[0] * 2,), prepend=True),
-        module.register_forward_pre_hook(
-            lambda m, a, k: log.append(("pre kwargs", dict(k))), with_kwargs=True
-        ),
+        module.register_forward_pre_hook(lambda m, a, k: log.append(("pre kwargs", dict(k))), with_kwargs=True),
         module.register_forward_hook(lambda m, a, o: o + 1),
         module.register_forward_hook(lambda m, a, o: log.append(("post", o.tolist()))),
         module.register_forward_hook(
@@ -224,9 +202,7 @@ def forward_log(xp):
         xp.nn.modules.module.register_module_forward_pre_hook(
             lambda m, a: log.append(("global pre", type(m).__name__))
         ),
-        xp.nn.modules.module.register_module_forward_hook(
-            lambda m, a, o: log.append(("global post", o.tolist()))
-        ),
+        xp.nn.modules.module.register_module_forward_hook(lambda m, a, o: log.append(("global post", o.tolist()))),
     ]
     try:
         log.append(module(x).tolist())
@@ -420,9 +396,7 @@ def test_buffer():
 
 
 def test_copy_and_pickle():
-    model = tree(rustorch).__class__.__mro__ and rustorch.nn.Sequential(
-        rustorch.nn.Linear(2, 2), rustorch.nn.BatchNorm1d(2)
-    )
+    model = rustorch.nn.Sequential(rustorch.nn.Linear(2, 2), rustorch.nn.BatchNorm1d(2))
     x = rustorch.randn(4, 2)
     expected = model(x)
     for made in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
@@ -433,7 +407,6 @@ def test_copy_and_pickle():
     shared.append(shared[0])
     copied = copy.deepcopy(shared)
     assert copied[0] is copied[1] and copied[0] is not shared[0]
-    assert io is not None
 
 
 def test_conversions_keep_identity_and_share():
@@ -457,6 +430,14 @@ def test_conversions_keep_identity_and_share():
     seen = []
     model.apply(lambda m: seen.append(type(m).__name__))
     assert seen == ["Linear", "Linear", "BatchNorm1d", "Sequential", "Tree"]
+
+
+def test_padding_words():
+    # torch prints a set, whose order changes from run to run
+    with pytest.raises(ValueError, match="Invalid padding string 'some', should be one of"):
+        rustorch.nn.Conv2d(4, 4, 1, padding="some")
+    with pytest.raises(ValueError, match="padding_mode must be one of"):
+        rustorch.nn.Conv2d(4, 4, 1, padding_mode="some")
 
 
 def test_zero_grad():

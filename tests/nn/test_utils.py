@@ -1,4 +1,5 @@
 """``nn.utils``: clipping and flattening, against torch."""
+
 import numpy as np
 import pytest
 import torch

@@ -1,4 +1,5 @@
 """Every scheduler against torch: the rates and momenta of a run, saving, messages."""
+
 import math
 import pickle
 import warnings

@@ -41,4 +41,5 @@ from .random import normal as normal
 from .random import random_bits as random_bits
 from .random import uniform as uniform
 from .sums import column_sum as column_sum
+from .sums import once as once
 from .sums import row_sum as row_sum

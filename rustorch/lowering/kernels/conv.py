@@ -131,7 +131,9 @@ def conv(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
     """
     geometry = _settings(weight, stride, padding, dilation)
     y = _forward(channels_last(x), weight, *geometry, groups)
-    return channels_first(once(y if bias is None else y + bias))
+    y = y if bias is None else y + bias
+    cheap = _form(x, weight, *geometry[:2], groups) in ("outer", "depthwise")
+    return channels_first(once(y) if cheap else y)
 
 
 def conv_vjp(
@@ -186,7 +188,7 @@ def _rows(g, x, weight, geometry):
     out, rank = g.shape[1:-1], len(window)
     g = g.reshape(-1, o)
     x = pad_space(x, padding)
-    whole, ones = (*x.shape[1 : rank], out[-1]), (1,) * rank
+    whole, ones = (*x.shape[1:rank], out[-1]), (1,) * rank
     across = (*ones[1:], stride[-1]), (*ones[1:], dilation[-1])
     corner = (0,) * (rank - 1)
     cols = [tap(x, (*corner, j), whole, *across) for j in range(window[-1])]

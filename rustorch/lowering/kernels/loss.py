@@ -40,9 +40,7 @@ def cross_entropy(
     """``logits (C,)``, ``(N, C)`` or ``(N, C, ...)`` and integer ``target`` without the C axis."""
     axis, kind = _axis(logits), wide(logits.dtype)
     logp = log_softmax(logits.astype(kind), axis)
-    q, per_sample = _parts(
-        logits.shape, axis, target, weight, ignore_index, label_smoothing, kind
-    )
+    q, per_sample = _parts(logits.shape, axis, target, weight, ignore_index, label_smoothing, kind)
     loss = -jnp.where(q == 0, 0, q * logp).sum(axis)
     if reduction == "sum":
         loss = loss.sum()
@@ -58,9 +56,7 @@ def cross_entropy_vjp(
     """``(softmax * sum(q) - q) * ct``, divided by the samples' total weight for a mean."""
     axis, kind = _axis(logits), wide(logits.dtype)
     p = softmax(logits.astype(kind), axis)
-    q, per_sample = _parts(
-        logits.shape, axis, target, weight, ignore_index, label_smoothing, kind
-    )
+    q, per_sample = _parts(logits.shape, axis, target, weight, ignore_index, label_smoothing, kind)
     g = ct.astype(kind)
     g = jnp.expand_dims(g, axis) if reduction == "none" else g
     if reduction == "mean":

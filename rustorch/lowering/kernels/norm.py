@@ -75,7 +75,7 @@ def _moments(x):
 
 def batch_norm(x, weight=None, bias=None, *, eps=1e-5):
     """Training-time batch norm of ``x (n, c, ...)``: ``(y, mean (c,), biased variance (c,))``."""
-    z = once(channels_last(x))
+    z = channels_last(x)
     mean, var = _moments(z)
     y = (z.astype(mean.dtype) - mean) * lax.rsqrt(var + eps)
     if weight is not None:
@@ -87,7 +87,7 @@ def batch_norm(x, weight=None, bias=None, *, eps=1e-5):
 
 def batch_norm_vjp(ct, x, weight=None, bias=None, *, eps=1e-5, needs=(True,) * 3):
     """Gradients for x, weight and bias from the cotangent of ``y`` (the statistics get none)."""
-    z, g = once(channels_last(x)), once(channels_last(ct))
+    z, g = channels_last(x), once(channels_last(ct))
     axes, count = tuple(range(x.ndim - 1)), _size(z.shape[:-1])
     mean, var = _moments(z)
     rstd = lax.rsqrt(var + eps)
@@ -96,7 +96,7 @@ def batch_norm_vjp(ct, x, weight=None, bias=None, *, eps=1e-5, needs=(True,) * 3
     if needs[0]:
         scale = rstd if weight is None else rstd * weight.astype(g.dtype)
         dx = scale * (g - db / count - xhat * (dw / count))
-        dx = channels_first(once(dx.astype(x.dtype)))
+        dx = channels_first(dx.astype(x.dtype))
     dw = dw.astype(weight.dtype) if needs[1] and weight is not None else None
     db = db.astype(bias.dtype) if needs[2] and bias is not None else None
     return dx, dw, db

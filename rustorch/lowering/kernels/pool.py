@@ -140,7 +140,9 @@ def avg_pool(
             stop = np.minimum(start + window[a], size + hi)
             if not count_include_pad:
                 start, stop = np.maximum(start, 0), np.minimum(stop, size)
-            divisor = divisor * (stop - start).reshape([-1 if b == a + 1 else 1 for b in range(rank + 2)])
+            divisor = divisor * (stop - start).reshape(
+                [-1 if b == a + 1 else 1 for b in range(rank + 2)]
+            )
     return channels_first((z / jnp.asarray(divisor, z.dtype)).astype(x.dtype))
 
 

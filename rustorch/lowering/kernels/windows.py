@@ -50,9 +50,7 @@ def tap(x, place, out, stride, dilation):
     """The slice of padded ``x (n, *space, c)`` that every window sees at offset ``place``."""
     start = [p * d for p, d in zip(place, dilation, strict=True)]
     limit = [a + (o - 1) * s + 1 for a, o, s in zip(start, out, stride, strict=True)]
-    return lax.slice(
-        x, (0, *start, 0), (x.shape[0], *limit, x.shape[-1]), (1, *stride, 1)
-    )
+    return lax.slice(x, (0, *start, 0), (x.shape[0], *limit, x.shape[-1]), (1, *stride, 1))
 
 
 def untap(g, place, space, stride, dilation):

@@ -98,9 +98,13 @@ def need_floating(x, name: str, dtype: DType | None = None) -> None:
         )
 
 
-def unsupported(name: str, x, suffix: str = "_cpu") -> RustorchRuntimeError:
+class UnsupportedError(RustorchRuntimeError, NotImplementedError):
+    """An operation that does not exist for a dtype."""
+
+
+def unsupported(name: str, x, suffix: str = "_cpu") -> UnsupportedError:
     """PyTorch's complaint that a kernel does not exist for a dtype."""
-    return RustorchRuntimeError(f"\"{name}{suffix}\" not implemented for '{dtype_of(x).alias}'")
+    return UnsupportedError(f"\"{name}{suffix}\" not implemented for '{dtype_of(x).alias}'")
 
 
 def reduced_sum(ct, x, like):
@@ -109,7 +113,7 @@ def reduced_sum(ct, x, like):
 
 
 __all__ = [
-    "BOOL", "COMPLEX", "FLOATING", "as_float", "cast", "constant", "dims_of", "dtype_of", "expand_over",
+    "BOOL", "COMPLEX", "FLOATING", "UnsupportedError", "as_float", "cast", "constant", "dims_of", "dtype_of", "expand_over",
     "is_complex", "is_float", "is_inexact", "jax", "lift", "need_floating", "promoted", "reduced_sum", "result_dtype",
     "sum_to", "to_floating", "unsupported", "widened",
 ]  # fmt: skip

@@ -1,12 +1,14 @@
-"""``einsum`` and distances between rows."""
+"""Sums of products over chosen dimensions, and distances between rows."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from rustorch import dtypes
-from rustorch.errors import DTypeError, ShapeMismatchError, check
+from rustorch.errors import DTypeError, ShapeMismatchError, check, wrap_dim
+from rustorch.lowering.ops.matmul import conj, same_dtype
 from rustorch.lowering.promote import cast, dtype_of, result_dtype
 from rustorch.lowering.table import op
 
@@ -107,6 +109,51 @@ def _without_ellipsis(parts, output):
         named.append((t, x))
     sizes = _check_sizes([t for t, _ in named], [x for _, x in named])
     return [_squeezed(t, x, sizes) for t, x in named], output
+
+
+@op(namespace="linalg", grad_name="SumBackward1")
+def vecdot(x, y, *, dim=-1):
+    """Sums of ``conj(x) * y`` along ``dim``."""
+    dtype = result_dtype(x, y)
+    d = wrap_dim(dim, max(x.ndim, y.ndim))
+    return (conj(cast(x, dtype)) * cast(y, dtype)).sum(d, dtype=dtype.numpy)
+
+
+@op(method=False, dear=True, grad_name="UnsafeViewBackward0")
+def tensordot(a, b, dims=2):
+    """Contracts several dimensions at once: the last ``dims`` of ``a`` with the first of ``b``, or two lists."""
+    if isinstance(dims, int):
+        check(dims >= 0, f"tensordot expects dims >= 0, but got dims={dims}")
+        check(dims <= min(a.ndim, b.ndim), f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
+        i, j = tuple(range(a.ndim - dims, a.ndim)), tuple(range(dims))
+    else:
+        i, j = ((d,) if isinstance(d, int) else tuple(d) for d in dims)
+    i, j = tuple(wrap_dim(d, a.ndim) for d in i), tuple(wrap_dim(d, b.ndim) for d in j)
+    check(len(i) == len(j), "both dimension lists should have same length")
+    for p, q in zip(i, j):
+        m, n = a.shape[p], b.shape[q]
+        if m != n:
+            if m == 1:
+                b = b.sum(q, keepdims=True)
+            elif n == 1:
+                a = a.sum(p, keepdims=True)
+            else:
+                raise ShapeMismatchError(
+                    f"contracted dimensions need to match, but first has size {m} in dim {p - a.ndim if isinstance(dims, int) else p} and second has size {n} in dim {q}",
+                    a.shape, b.shape,
+                )  # fmt: skip
+    same_dtype(a, b)
+    return lax.dot_general(a, b, ((i, j), ((), ())), preferred_element_type=a.dtype)
+
+
+@op(namespace="nn.functional", dear=True)
+def bilinear(input1, input2, weight, bias=None):
+    """``y[..., k] = input1 @ weight[k] @ input2 + bias[k]``."""
+    check(input1.ndim == input2.ndim, f"bilinear(): input dimensions do not match: got {input1.ndim} and {input2.ndim}")
+    for n, (x, d) in enumerate(((input1, 1), (input2, 2)), 1):
+        check(x.shape[-1] == weight.shape[d], f"bilinear(): input{n} size does not match weight size: got {x.shape[-1]} but expected {weight.shape[d]}")
+    out = jnp.einsum("...i,kij,...j->...k", input1, weight, input2)
+    return out if bias is None else out + bias
 
 
 def _root(s):

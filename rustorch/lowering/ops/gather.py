@@ -158,7 +158,7 @@ def masked_scatter(input, mask, source):
     return jnp.where(mask, picked.reshape(input.shape), input)
 
 
-@op(function=False, method=False, out=False)
+@op(function=False, method=False, out=False, grad_name="MaskedSelectBackward0")
 def masked_select_at(input, mask, positions):
     """The elements of ``input`` at flat ``positions``, which the caller found from ``mask``."""
     mask, input = broadcast_pair(mask, input)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from rustorch import dtypes
 from rustorch.errors import DTypeError, RustorchRuntimeError, ShapeMismatchError, check
 from rustorch.lowering.promote import dtype_of
 
 
-def floating(A, name, argument="A"):
+def floating(A, name):
     """Raise unless ``A`` is real or complex floating point, single precision or better."""
     dtype = dtype_of(A)
     if dtype.kind < dtypes.FLOATING:
@@ -33,7 +34,7 @@ def square(A, name, argument="A"):
             A.shape,
             A.shape,
         )
-    floating(A, name, argument)
+    floating(A, name)
 
 
 def same_dtype(A, B, name):
@@ -60,3 +61,8 @@ def adjoint(x):
     """The conjugate transpose of the last two dimensions."""
     x = jnp.swapaxes(x, -1, -2)
     return jnp.conj(x) if jnp.iscomplexobj(x) else x
+
+
+def magnitude(x):
+    """``|x|`` with derivative 0 at 0."""
+    return jnp.abs(x) if jnp.iscomplexobj(x) else x * lax.stop_gradient(jnp.sign(x))

@@ -1,4 +1,4 @@
-"""Norms of vectors and matrices. All have derivative 0 where the norm is 0, as in PyTorch.
+"""Norms of matrices, and of vectors or matrices. All have derivative 0 where the norm is 0, as in PyTorch.
 
 ``ord`` reaches these ops in three forms: a static int, one of the strings "inf" and "-inf", or a
 runtime number (the front end sorts them out), so that control flow on it is safe.
@@ -7,22 +7,15 @@ runtime number (the front end sorts them out), so that control flow on it is saf
 from __future__ import annotations
 
 import jax.numpy as jnp
-import numpy as np
 
 from rustorch import dtypes
 from rustorch.errors import DTypeError, RustorchRuntimeError, check, wrap_dim
-from rustorch.lowering.ops.linalg_checks import floating, matrix
+from rustorch.lowering.ops._common import dims_of, widened
+from rustorch.lowering.ops.linalg_checks import floating, magnitude, matrix
 from rustorch.lowering.ops.linalg_decomp import singular_values
+from rustorch.lowering.ops.reduce_sum import p_norm
 from rustorch.lowering.promote import cast, dtype_of
 from rustorch.lowering.table import reduction
-
-
-def _dims(dim, ndim):
-    if dim is None:
-        return tuple(range(ndim))
-    dims = tuple(wrap_dim(d, ndim) for d in ((dim,) if isinstance(dim, int) else dim))
-    check(len(set(dims)) == len(dims), f"dim {dims[-1]} appears multiple times in the list of dims")
-    return dims if ndim else ()
 
 
 def _cast(x, dtype, name):
@@ -39,48 +32,7 @@ def _cast(x, dtype, name):
 
 def vector_p_norm(x, ord, dims, keepdim):
     """``sum(|x|**ord) ** (1/ord)`` over ``dims``."""
-    half = x.dtype in (jnp.float16, jnp.bfloat16)
-    narrow, x = x.dtype, x.astype(np.float32) if half else x
-    out = _p_norm(x, ord, dims, keepdim)
-    return out.astype(narrow) if half else out
-
-
-def _p_norm(x, ord, dims, keepdim):
-    if isinstance(ord, int) and ord == 2:
-        squares = x.real**2 + x.imag**2 if jnp.iscomplexobj(x) else x * x
-        return _root(squares.sum(dims, keepdims=keepdim))
-    if isinstance(ord, int) and ord == 0:
-        return (x != 0).sum(dims, keepdims=keepdim).astype(x.real.dtype)
-    size = jnp.abs(x)
-    if isinstance(ord, str):
-        empty = any(x.shape[d] == 0 for d in dims)
-        if empty and ord == "-inf":
-            raise RustorchRuntimeError("linalg.vector_norm cannot compute the -inf norm on an empty tensor because the operation does not have an identity")
-        return size.max(dims, keepdims=keepdim, initial=0 if empty else None) if ord == "inf" else size.min(dims, keepdims=keepdim)
-    if isinstance(ord, int) and ord == 1:
-        return size.sum(dims, keepdims=keepdim)
-    p = cast(ord, dtype_of(size))
-    zero = size == 0
-    powers = jnp.where(zero, 1, size) ** p
-    total = jnp.where(zero, jnp.where(p < 0, np.array(np.inf, size.dtype), 0), powers).sum(dims, keepdims=keepdim)
-    edge = (total == 0) | jnp.isinf(total)
-    root = jnp.where(edge, 1, total) ** (1 / p)
-    return jnp.where(edge, jnp.where((total == 0) == (p > 0), 0, np.array(np.inf, size.dtype)), root)
-
-
-def _root(s):
-    zero = s == 0
-    return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, s)))
-
-
-_VECTOR = {"namespace": "linalg", "grad_name": "LinalgVectorNormBackward0"}
-
-
-@reduction(**_VECTOR)
-def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
-    """The ``ord``-norm of a vector, ``sum(|x|**ord) ** (1/ord)``; "inf" is the largest magnitude."""
-    x = _cast(x, dtype, "linalg.vector_norm")
-    return vector_p_norm(x, ord, _dims(dim, x.ndim), keepdim)
+    return p_norm(widened(x), ord, dims, keepdim).astype(dtype_of(x).to_real().numpy)
 
 
 def _pair(dim, ndim, name):
@@ -94,7 +46,7 @@ def matrix_p_norm(A, ord, dim, keepdim, name="linalg.matrix_norm"):
     """Frobenius, nuclear, and the norms induced by 1, 2 and inf (negative: the smallest)."""
     matrix(A, name)
     rows, columns = _pair(dim, A.ndim, name)
-    if ord == "fro" if isinstance(ord, str) else False:
+    if isinstance(ord, str) and ord == "fro":
         return vector_p_norm(A, 2, (rows, columns), keepdim)
     floating(A, name)
     if isinstance(ord, str) and ord == "nuc" or isinstance(ord, int) and abs(ord) == 2:
@@ -107,9 +59,12 @@ def matrix_p_norm(A, ord, dim, keepdim, name="linalg.matrix_norm"):
         down, across, largest = columns, rows, ord == "inf"
     else:
         raise RustorchRuntimeError(f"{name}: Order {ord} not supported.")
-    sums = jnp.abs(A).sum(down, keepdims=True)
+    sums = magnitude(A).sum(down, keepdims=True)
     out = (sums.max if largest else sums.min)(across, keepdims=True)
     return out if keepdim else jnp.squeeze(out, (rows, columns))
+
+
+_VECTOR = {"namespace": "linalg", "grad_name": "LinalgVectorNormBackward0", "function": False}
 
 
 @reduction(**_VECTOR)
@@ -118,14 +73,14 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
     return matrix_p_norm(_cast(A, dtype, "linalg.matrix_norm"), ord, tuple(dim), keepdim)
 
 
-@reduction(**_VECTOR, dear=False)
+@reduction(**_VECTOR)
 def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
     """Vector or matrix norm, after the number of dimensions given; by default of all elements, 2-norm."""
     name = "linalg.norm"
     A = _cast(A, dtype, "linalg.vector_norm" if ord is None else name)
     dim = (dim,) if isinstance(dim, int) else dim
     if ord is None:
-        return vector_p_norm(A, 2, _dims(dim, A.ndim), keepdim)
+        return vector_p_norm(A, 2, dims_of(dim, A.ndim), keepdim)
     if dim is not None:
         check(len(dim) in (1, 2), f"{name}: If dim is specified, it must be of length 1 or 2. Got {', '.join(map(str, dim))}")
     else:
@@ -135,21 +90,10 @@ def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
         return matrix_p_norm(A, ord, tuple(dim), keepdim)
     if isinstance(ord, str) and ord not in ("inf", "-inf"):
         raise RustorchRuntimeError(f"{name}: Order {ord} not supported for vectors.")
-    return vector_p_norm(A, ord, _dims(dim, A.ndim), keepdim)
+    return vector_p_norm(A, ord, dims_of(dim, A.ndim), keepdim)
 
 
-@reduction(name="norm", grad_name="LinalgVectorNormBackward0", function=False, method=False)
-def norm_(input, p="fro", dim=None, keepdim=False, dtype=None):
-    """The ``p``-norm of the elements, or along ``dim``; "fro" is the 2-norm, "nuc" sums singular values."""
-    x = _cast(input, dtype, "linalg.vector_norm")
-    if isinstance(p, str) and p == "nuc":
-        return matrix_p_norm(x, "nuc", (-2, -1) if dim is None else tuple(dim), keepdim)
-    if p is None or (isinstance(p, str) and p == "fro"):
-        p = 2
-    return vector_p_norm(x, p, _dims(dim, x.ndim), keepdim)
-
-
-@reduction(namespace="linalg", grad_name="SqueezeBackward1", dear=True)
+@reduction(namespace="linalg", grad_name="SqueezeBackward1", dear=True, function=False)
 def cond(A, p=None):
     """Condition number: ``norm(A) * norm(inverse(A))``; by default the ratio of extreme singular values."""
     matrix(A, "linalg.cond")

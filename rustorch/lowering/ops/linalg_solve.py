@@ -1,4 +1,4 @@
-"""Determinants, inverses, linear systems and functions of matrices.
+"""Determinants, inverses and linear systems.
 
 PyTorch raises ``LinAlgError`` for a singular matrix, which needs a look at the values. Here
 nothing waits for values: the result is inf or nan, and the ``_ex`` forms report it in ``info``.
@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-
 from rustorch.errors import RustorchRuntimeError, ShapeMismatchError, check
 from rustorch.lowering.kernels.graft import graft
 from rustorch.lowering.ops.linalg_checks import adjoint, batches, floating, matrix, same_dtype, square
@@ -21,12 +20,12 @@ from rustorch.lowering.ops.linalg_decomp import _eigh, singular_values
 from rustorch.lowering.promote import cast, dtype_of
 from rustorch.lowering.table import Number, op
 
-_L = {"namespace": "linalg", "dear": True}
+LINALG = {"namespace": "linalg", "dear": True}
 
 
-def _twice(body, name, old_name=None, **options):
+def twice(body, name, old_name=None, **options):
     """An op in ``linalg`` and the older one of the same body in ``torch``."""
-    ops = op(body, name=name, **_L, **options), op(body, name=old_name or name, dear=True, **options)
+    ops = op(body, name=name, **LINALG, **options), op(body, name=old_name or name, dear=True, **options)
     return ops[0]
 
 
@@ -45,8 +44,8 @@ def _slogdet(A):
     return tuple(jnp.linalg.slogdet(A))
 
 
-det = _twice(_det, "det", grad_name="LinalgDetBackward0")
-slogdet = _twice(_slogdet, "slogdet", fields=("sign", "logabsdet"), grad_name="LinalgSlogdetBackward0")
+det = twice(_det, "det", grad_name="LinalgDetBackward0")
+slogdet = twice(_slogdet, "slogdet", fields=("sign", "logabsdet"), grad_name="LinalgSlogdetBackward0")
 
 
 @op(dear=True, grad_name="WhereBackward0")
@@ -65,7 +64,7 @@ def _inv(A):
     return jnp.linalg.inv(A)
 
 
-inv = _twice(_inv, "inv", "inverse", grad_name="LinalgInvExBackward0")
+inv = twice(_inv, "inv", "inverse", grad_name="LinalgInvExBackward0")
 
 
 def _info(*results):
@@ -74,7 +73,7 @@ def _info(*results):
     return bad.astype(np.int32)
 
 
-@op(**_L, fields=("inverse", "info"), grad_name="LinalgInvExBackward0")
+@op(**LINALG, fields=("inverse", "info"), grad_name="LinalgInvExBackward0")
 def inv_ex(A, *, check_errors=False):
     """The inverse, and 0 (worked) or 1 (singular) for each matrix."""
     out = _inv(A)
@@ -120,7 +119,7 @@ def pseudo_inverse(A, atol, rtol, hermitian):
     return _pinv(A, *_tolerances(A, atol, rtol), hermitian)
 
 
-@op(**_L, grad_name="LinalgPinvBackward0")
+@op(**LINALG, grad_name="LinalgPinvBackward0")
 def pinv(A, rcond: Number = None, hermitian=False, *, atol: Number = None, rtol: Number = None):
     """Moore-Penrose inverse; singular values up to ``max(atol, rtol * largest)`` count as 0."""
     matrix(A, "linalg.pinv")
@@ -135,7 +134,7 @@ def pinverse(input, rcond: Number = 1e-15):
     return pseudo_inverse(input, None, rcond, False)
 
 
-@op(**_L, differentiable=False)
+@op(**LINALG, differentiable=False)
 def matrix_rank(A, tol: Number = None, hermitian=False, *, atol: Number = None, rtol: Number = None):
     """The number of singular values above ``max(atol, rtol * largest)``."""
     matrix(A, "linalg.matrix_rank", "input")
@@ -176,13 +175,13 @@ def solved(A, B, left, name):
     return out[..., 0] if vector else out
 
 
-@op(**_L, grad_name="LinalgSolveExBackward0")
+@op(**LINALG, grad_name="LinalgSolveExBackward0")
 def solve(A, B, *, left=True):
     """X with ``A X = B``, or ``X A = B`` if not ``left``."""
     return solved(A, B, left, "linalg.solve")
 
 
-@op(**_L, fields=("result", "info"), grad_name="LinalgSolveExBackward0")
+@op(**LINALG, fields=("result", "info"), grad_name="LinalgSolveExBackward0")
 def solve_ex(A, B, *, left=True, check_errors=False):
     """X with ``A X = B``, and 0 (worked) or 1 (singular) for each matrix."""
     return solved(A, B, left, "linalg.solve"), _info(jnp.linalg.inv(A))
@@ -204,7 +203,7 @@ def _triangular(A, B, upper, left, unit, name, transposed=False):
     return lax.linalg.triangular_solve(A, B, left_side=left, lower=not upper, unit_diagonal=unit, transpose_a=transposed)
 
 
-@op(**_L, grad_name="LinalgSolveTriangularBackward0")
+@op(**LINALG, grad_name="LinalgSolveTriangularBackward0")
 def solve_triangular(A, B, *, upper: bool, left=True, unitriangular=False):
     """X with ``A X = B`` (or ``X A = B``) for triangular A, of which the other triangle is not read."""
     return _triangular(A, B, upper, left, unitriangular, "linalg.solve_triangular")
@@ -228,14 +227,14 @@ def factor(A, upper):
     return adjoint(L) if upper else L
 
 
-@op(**_L, grad_name="LinalgCholeskyExBackward0")
+@op(**LINALG, grad_name="LinalgCholeskyExBackward0")
 def cholesky(A, *, upper=False):
     """Lower triangular L with ``A = L L^H`` for positive-definite A (upper: ``A = U^H U``)."""
     square(A, "linalg.cholesky")
     return factor(A, upper)
 
 
-@op(**_L, fields=("L", "info"), grad_name="LinalgCholeskyExBackward0")
+@op(**LINALG, fields=("L", "info"), grad_name="LinalgCholeskyExBackward0")
 def cholesky_ex(A, *, upper=False, check_errors=False):
     """The Cholesky factor, and 0 (worked) or 1 (not positive-definite) for each matrix."""
     square(A, "linalg.cholesky_ex")
@@ -270,11 +269,12 @@ def cholesky_inverse(L, upper=False):
 # --- least squares -----------------------------------------------------------
 
 
-@op(**_L, fields=("solution", "residuals", "rank", "singular_values"), grad_name="LinalgLstsqBackward0")
+@op(**LINALG, fields=("solution", "residuals", "rank", "singular_values"), grad_name="LinalgLstsqBackward0")
 def lstsq(A, B, rcond: Number = None, *, driver=None):
     """X that makes ``norm(A X - B)`` smallest (and of those the smallest X), with residuals and rank.
 
-    The residuals are left out (empty) unless A has more rows than columns.
+    The residuals are left out (empty) unless A has more rows than columns, and with the default
+    driver, as in PyTorch.
     """
     name = "torch.linalg.lstsq"
     check(A.ndim >= 2, f"{name}: input must have at least 2 dimensions.")
@@ -289,7 +289,7 @@ def lstsq(A, B, rcond: Number = None, *, driver=None):
     x = pseudo_inverse(A, None, rcond, False) @ B
     real = dtype_of(A).to_real().numpy
     empty = jnp.zeros((0,), real)
-    residuals = (jnp.abs(A @ x - B) ** 2).sum(-2) if rows > columns else empty
+    residuals = (jnp.abs(A @ x - B) ** 2).sum(-2) if rows > columns and driver not in (None, "gelsy") else empty
     s = lax.stop_gradient(singular_values(A))
     _, cut = _tolerances(A, None, rcond)
     rank = (s > cut * s.max(-1, keepdims=True)).sum(-1).astype(np.int64)
@@ -298,68 +298,10 @@ def lstsq(A, B, rcond: Number = None, *, driver=None):
     return (x[..., 0] if vector else x), residuals, rank, (s if driver in ("gelsd", "gelss") else empty)
 
 
-# --- functions of matrices ---------------------------------------------------
+# --- packed forms ---------------------------------------------------------------
 
 
-def _power(A, n):
-    """``A`` multiplied with itself ``n`` times; negative powers of the inverse."""
-    square(A, "linalg.matrix_power")
-    if n < 0:
-        return _power(jnp.linalg.inv(A), -n)
-    if n == 0:
-        return jnp.broadcast_to(jnp.eye(A.shape[-1], dtype=A.dtype), A.shape)
-    out = None
-    while n:
-        out = (A if out is None else out @ A) if n & 1 else out
-        n >>= 1
-        A = A @ A if n else A
-    return out
-
-
-def _matrix_power(A, n: int):
-    """``A`` multiplied with itself ``n`` times; negative powers of the inverse."""
-    return _power(A, n)
-
-
-matrix_power = _twice(_matrix_power, "matrix_power", grad_name="MmBackward0")
-
-
-def _matrix_exp(A):
-    """The exponential of square matrices, ``sum of A**k / k!``."""
-    square(A, "linalg.matrix_exp")
-    return jax.scipy.linalg.expm(A) if A.ndim == 2 else _mapped(A)
-
-
-def _mapped(A):
-    return jax.vmap(jax.scipy.linalg.expm)(A.reshape((-1,) + A.shape[-2:])).reshape(A.shape)
-
-
-matrix_exp = _twice(_matrix_exp, "matrix_exp", grad_name="LinalgMatrixExpBackward0")
-
-
-@op(**_L, grad_name="ViewBackward0")
-def tensorinv(A, ind=2):
-    """The inverse of the linear map from the last dimensions of ``A`` to its first ``ind``."""
-    check(ind > 0, "Expected a strictly positive integer for 'ind'")
-    first, last = A.shape[:ind], A.shape[ind:]
-    m, n = int(np.prod(first)), int(np.prod(last))
-    check(m == n, f"Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got {n} != {m}")
-    return jnp.linalg.inv(A.reshape(m, n)).reshape(last + first)
-
-
-@op(**_L, grad_name="ViewBackward0")
-def tensorsolve(A, B, dims=None):
-    """X with ``tensordot(A, X, X.ndim) = B``; ``dims`` of A are moved to the end first."""
-    if dims is not None:
-        dims = [d % A.ndim for d in dims]
-        A = jnp.moveaxis(A, dims, range(A.ndim - len(dims), A.ndim))
-    shape = A.shape[B.ndim :]
-    n, m = int(np.prod(shape)), int(np.prod(A.shape[: B.ndim]))
-    check(n == m, "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), " f"but got {n} != {m}")
-    return jnp.linalg.solve(A.reshape(m, n), B.reshape(-1)).reshape(shape)
-
-
-@op(**_L, grad_name="LinalgLuSolveBackward0")
+@op(**LINALG, grad_name="LinalgLuSolveBackward0")
 def lu_solve(LU, pivots, B, *, left=True, adjoint=False):
     """X with ``A X = B``, given A's packed LU form and row exchanges."""
     return _lu_solved(LU, pivots, B, left, adjoint)
@@ -388,7 +330,7 @@ def _lu_solved(LU, pivots, B, left, conjugate):
     return solve(solve(P @ B, True, False), False, False)
 
 
-@op(**_L, grad_name="LinalgHouseholderProductBackward0")
+@op(**LINALG, grad_name="LinalgHouseholderProductBackward0")
 def householder_product(A, tau):
     """The first columns of the product of reflections ``1 - tau[i] v[i] v[i]^H``, v in A's columns."""
     matrix(A, "torch.linalg.householder_product", "input")
@@ -412,4 +354,5 @@ def orgqr(input, tau):
 def geqrf(input):
     """QR decomposition in packed form: reflections below the diagonal, R on and above it."""
     floating(input, "geqrf")
-    return tuple(lax.linalg.geqrf(input))
+    packed, tau = jnp.linalg.qr(input, mode="raw")
+    return jnp.swapaxes(packed, -1, -2), tau

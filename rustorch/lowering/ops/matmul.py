@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from rustorch.errors import DTypeError, ShapeMismatchError, check, wrap_dim
+from rustorch.errors import DTypeError, ShapeMismatchError, check
 from rustorch.lowering.promote import cast, dtype_of, result_dtype
 from rustorch.lowering.table import Number, op
 
@@ -16,7 +16,7 @@ _C_NAMES = {"float64": "double", "float32": "float", "float16": "c10::Half", "bf
             "complex64": "c10::complex<float>", "complex128": "c10::complex<double>"}  # fmt: skip
 
 
-def _same_dtype(a, b):
+def same_dtype(a, b):
     """Raise PyTorch's error for two matrices of different types."""
     if a.dtype != b.dtype:
         names = [_C_NAMES.get(dtype_of(t).name, dtype_of(t).name) for t in (a, b)]
@@ -38,7 +38,7 @@ def dot(a, b, i, j, batch=((), ())):
     return lax.dot_general(a, b, (((i,), (j,)), batch), preferred_element_type=a.dtype)
 
 
-def _conj(x):
+def conj(x):
     return jnp.conj(x) if jnp.iscomplexobj(x) else x
 
 
@@ -57,13 +57,13 @@ def mm(input, mat2):
     check(mat2.ndim == 2, "mat2 must be a matrix")
     if input.shape[1] != mat2.shape[0]:
         raise _cannot(input, mat2)
-    _same_dtype(input, mat2)
+    same_dtype(input, mat2)
     return _mm(input, mat2)
 
 
 def _mm_grads(needs, ct, a, b):
-    left = dot(ct, _conj(b), 1, 1) if needs[0] else None
-    return left, dot(_conj(a), ct, 0, 0) if needs[1] else None
+    left = dot(ct, conj(b), 1, 1) if needs[0] else None
+    return left, dot(conj(a), ct, 0, 0) if needs[1] else None
 
 
 mm.vjp(_mm_grads)
@@ -91,8 +91,8 @@ def _check_batches(a, b):
 @bmm.vjp
 def _bmm_grads(needs, ct, a, b):
     batch = ((0,), (0,))
-    left = dot(ct, _conj(b), 2, 2, batch) if needs[0] else None
-    return left, dot(_conj(a), ct, 1, 1, batch) if needs[1] else None
+    left = dot(ct, conj(b), 2, 2, batch) if needs[0] else None
+    return left, dot(conj(a), ct, 1, 1, batch) if needs[1] else None
 
 
 @op(dear=True)
@@ -137,7 +137,7 @@ def dot_(input, tensor):
 def vdot(input, other):
     """Sum of products of two vectors, the first conjugated."""
     _check_vectors(input, other)
-    return dot(_conj(input), other, 0, 0)
+    return dot(conj(input), other, 0, 0)
 
 
 @op(dear=True, grad_name="UnsafeViewBackward0")
@@ -176,13 +176,13 @@ def _product(a, b):
     if b.ndim == 1:
         if a.shape[-1] != b.shape[0]:
             raise ShapeMismatchError(f"size mismatch, got input ({_size(a.shape[:-1])}), mat ({_size(a.shape[:-1])}x{a.shape[-1]}), vec ({b.shape[0]})", a.shape, b.shape)
-        _same_dtype(a, b)
+        same_dtype(a, b)
         return dot(a, b, a.ndim - 1, 0)
     if b.ndim == 2:  # all leading dimensions of ``a`` are rows
         rows = _size(a.shape[:-1])
         if a.shape[-1] != b.shape[0]:
             raise _cannot(a, b, rows)
-        _same_dtype(a, b)
+        same_dtype(a, b)
         flat = _mm(a.reshape(rows, a.shape[-1]), b)
         return flat.reshape(a.shape[:-1] + (b.shape[1],))
     return _batched(a, b)
@@ -236,15 +236,15 @@ def _matmul_grads(needs, ct, a, b):
         return _mm_grads(needs, ct, a, b)
     if b.ndim == 2 and a.ndim > 2:
         rows = ct.reshape(-1, ct.shape[-1]), a.reshape(-1, a.shape[-1])
-        left = dot(rows[0], _conj(b), 1, 1).reshape(a.shape) if needs[0] else None
-        return left, dot(_conj(rows[1]), rows[0], 0, 0) if needs[1] else None
+        left = dot(rows[0], conj(b), 1, 1).reshape(a.shape) if needs[0] else None
+        return left, dot(conj(rows[1]), rows[0], 0, 0) if needs[1] else None
     if a.ndim == b.ndim and a.shape[:-2] == b.shape[:-2] and a.ndim > 2:
         n = a.ndim - 2
         batch = (tuple(range(n)),) * 2
-        left = dot(ct, _conj(b), n + 1, n + 1, batch) if needs[0] else None
-        return left, dot(_conj(a), ct, n, n, batch) if needs[1] else None
+        left = dot(ct, conj(b), n + 1, n + 1, batch) if needs[0] else None
+        return left, dot(conj(a), ct, n, n, batch) if needs[1] else None
     _, pull = jax.vjp(_product, a, b)
-    return tuple(_conj(g) for g in pull(_conj(ct)))
+    return tuple(conj(g) for g in pull(conj(ct)))
 
 
 matmul = op(matmul_body, name="matmul", dear=True, grad_name="UnsafeViewBackward0")
@@ -293,7 +293,7 @@ def addmm(input, mat1, mat2, *, beta: Number = 1, alpha: Number = 1):
         raise _cannot(mat1, mat2)
     if input.dtype != mat2.dtype:
         raise DTypeError("self and mat2 must have the same dtype, but got " + f"{dtype_of(input).alias} and {dtype_of(mat2).alias}")
-    _same_dtype(mat1, mat2)
+    same_dtype(mat1, mat2)
     return _mix(beta, _expanded(input, (mat1.shape[0], mat2.shape[1])), alpha, _mm(mat1, mat2))
 
 
@@ -372,48 +372,3 @@ def multi_dot(tensors):
 def chain_matmul(matrices):
     """The product of several matrices, in the order that needs the fewest multiplications."""
     return chain(matrices, "chain_matmul")
-
-
-@op(namespace="linalg", grad_name="SumBackward1")
-def vecdot(x, y, *, dim=-1):
-    """Sums of ``conj(x) * y`` along ``dim``."""
-    dtype = result_dtype(x, y)
-    d = wrap_dim(dim, max(x.ndim, y.ndim))
-    return (_conj(cast(x, dtype)) * cast(y, dtype)).sum(d, dtype=dtype.numpy)
-
-
-@op(method=False, dear=True, grad_name="UnsafeViewBackward0")
-def tensordot(a, b, dims=2):
-    """Contracts several dimensions at once: the last ``dims`` of ``a`` with the first of ``b``, or two lists."""
-    if isinstance(dims, int):
-        check(dims >= 0, f"tensordot expects dims >= 0, but got dims={dims}")
-        check(dims <= min(a.ndim, b.ndim), f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
-        i, j = tuple(range(a.ndim - dims, a.ndim)), tuple(range(dims))
-    else:
-        i, j = ((d,) if isinstance(d, int) else tuple(d) for d in dims)
-    i, j = tuple(wrap_dim(d, a.ndim) for d in i), tuple(wrap_dim(d, b.ndim) for d in j)
-    check(len(i) == len(j), "both dimension lists should have same length")
-    for p, q in zip(i, j):
-        m, n = a.shape[p], b.shape[q]
-        if m != n:
-            if m == 1:
-                b = b.sum(q, keepdims=True)
-            elif n == 1:
-                a = a.sum(p, keepdims=True)
-            else:
-                raise ShapeMismatchError(
-                    f"contracted dimensions need to match, but first has size {m} in dim {p - a.ndim if isinstance(dims, int) else p} and second has size {n} in dim {q}",
-                    a.shape, b.shape,
-                )  # fmt: skip
-    _same_dtype(a, b)
-    return lax.dot_general(a, b, ((i, j), ((), ())), preferred_element_type=a.dtype)
-
-
-@op(namespace="nn.functional", dear=True)
-def bilinear(input1, input2, weight, bias=None):
-    """``y[..., k] = input1 @ weight[k] @ input2 + bias[k]``."""
-    check(input1.ndim == input2.ndim, f"bilinear(): input dimensions do not match: got {input1.ndim} and {input2.ndim}")
-    for n, (x, d) in enumerate(((input1, 1), (input2, 2)), 1):
-        check(x.shape[-1] == weight.shape[d], f"bilinear(): input{n} size does not match weight size: got {x.shape[-1]} but expected {weight.shape[d]}")
-    out = jnp.einsum("...i,kij,...j->...k", input1, weight, input2)
-    return out if bias is None else out + bias

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+
 import jax.numpy as jnp
 from jax import lax
 
@@ -135,7 +137,7 @@ def _power(base, exponent):
         return jnp.sqrt(base)
     if exponent == -0.5 and is_float(base):
         return lax.rsqrt(base)
-    if not isinstance(exponent, complex) and exponent == int(exponent) and abs(exponent) <= 64:
+    if not isinstance(exponent, complex) and exponent == int(exponent) and builtins.abs(exponent) <= 64:
         return lax.integer_pow(base, int(exponent))
     return lax.pow(base, jnp.asarray(exponent, base.dtype))
 
@@ -144,7 +146,7 @@ def _pow(input, exponent):
     if constant(exponent) and not isinstance(exponent, bool):
         dtype = dtype_of(promoted("same", input, exponent)[0])
         base = cast(input, dtype)
-        if is_inexact(base) and abs(exponent) < float("inf"):
+        if is_inexact(base) and builtins.abs(exponent) < float("inf"):
             return _power(base, exponent)
         if isinstance(exponent, int) and exponent < 0 and dtype.kind < FLOATING:
             raise RustorchRuntimeError("Integers to negative integer powers are not allowed.")

@@ -169,7 +169,7 @@ def _product_tangent(out, x, s, places, dx, ds):
     """``sum of d(factor) * product of the others``, exact where factors are zero."""
     zx, zs = x == 0, s == 0
     zeros = zx.astype(np.int32).at[places].add(zs.astype(np.int32), mode=_IN)
-    nonzero = jnp.where(zx, 1, x).at[places].multiply(jnp.where(zs, 1, s), mode=_IN)
+    nonzero = _COMBINE["prod"](jnp.where(zx, 1, x), jnp.where(zs, 1, s), places)
 
     def others(factor, is_zero, zeros, nonzero):
         alone = jnp.where(zeros == 0, nonzero / jnp.where(is_zero, 1, factor), 0)

@@ -331,7 +331,7 @@ def vander(x, N=None, increasing=False):
     return out if increasing else lax.rev(out, (1,))
 
 
-@op(namespace="linalg", name="vander")
+@op(namespace="linalg", name="vander", grad_name="CatBackward0")
 def linalg_vander(x, *, N=None):
     """Vandermonde matrices of the last dimension, powers ascending from 0."""
     return _powers(x, x.shape[-1] if N is None else N)

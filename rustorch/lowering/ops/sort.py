@@ -66,7 +66,11 @@ def _pick(x, place):
     return jnp.take_along_axis(x, place, -1, mode="clip")
 
 
-@op(fields=("values", "indices"), dear=True)
+def _sort_name(template):
+    return "SortBackward1" if len(template) > 3 else "SortBackward0"  # with ``stable`` given or not
+
+
+@op(fields=("values", "indices"), dear=True, grad_name=_sort_name)
 def sort(input, dim=-1, descending=False, *, stable=False):
     """Values in order along ``dim``, and where they came from. NaN counts as the greatest."""
     values, place = _sorted(input, dim, descending)
@@ -124,7 +128,7 @@ def kthvalue(input, k: int, dim=-1, keepdim=False):
 _FEW = 32  # up to here comparing with every boundary beats a binary search
 
 
-def _positions(row, values, right):
+def positions(row, values, right):
     """Where ``values`` go in the sorted vector ``row``."""
     def before(b, v):  # NaN counts as the greatest on both sides
         if right:
@@ -156,7 +160,7 @@ def searchsorted(sorted_sequence, input: Number, *, out_int32=False, right=False
     if sorter is not None:
         rows = jnp.take_along_axis(rows, sorter.astype(np.int32), -1, mode="clip")
     if rows.ndim == 1:
-        out = _positions(rows, values, right)
+        out = positions(rows, values, right)
     else:
         if rows.shape[:-1] != values.shape[:-1]:
             raise ShapeMismatchError(
@@ -171,7 +175,7 @@ def searchsorted(sorted_sequence, input: Number, *, out_int32=False, right=False
 
 
 def _mapped(rows, values, right):
-    return jax.vmap(lambda r, v: _positions(r, v, right))(rows, values)
+    return jax.vmap(lambda r, v: positions(r, v, right))(rows, values)
 
 
 def _alike(boundaries, values):
@@ -184,4 +188,4 @@ def bucketize(input: Number, boundaries, *, out_int32=False, right=False):
     """The bucket of each value: the position of the first boundary that is not below it."""
     check(boundaries.ndim == 1, f"bucketize(): boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
     row, values = _alike(boundaries, input)
-    return _positions(row, values, right).astype(np.int32 if out_int32 else np.int64)
+    return positions(row, values, right).astype(np.int32 if out_int32 else np.int64)

@@ -3,6 +3,7 @@
 ``inplace=True`` overwrites the input's storage with the result: the graph keeps both values, so
 the gradient is the same as out of place.
 """
+
 import functools
 import warnings
 

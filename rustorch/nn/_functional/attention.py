@@ -1,4 +1,5 @@
 """Multi-head attention as a function of its weights."""
+
 import math
 
 from rustorch.dtypes import bool_
@@ -26,13 +27,9 @@ def scaled_dot_product_attention(
     attending is allowed; others are added. ``scale`` is 1/√E unless given.
     """
     if dropout_p == 0.0:
-        return _F.scaled_dot_product_attention(
-            query, key, value, attn_mask, 0.0, is_causal, scale, enable_gqa
-        )
+        return _F.scaled_dot_product_attention(query, key, value, attn_mask, 0.0, is_causal, scale, enable_gqa)
     kept = attention_mask(query, key, dropout_p)
-    return _attention_core(
-        query, key, value, attn_mask, kept, float(dropout_p), is_causal, scale, enable_gqa
-    )
+    return _attention_core(query, key, value, attn_mask, kept, float(dropout_p), is_causal, scale, enable_gqa)
 
 
 def _require(condition, message):
@@ -44,8 +41,7 @@ def _check_ranks(query, key, value, key_padding_mask, attn_mask, num_heads):
     """Whether the inputs are batched; all of them and the masks must agree."""
     if query.ndim not in (2, 3):
         raise AssertionError(
-            f"query should be unbatched 2D or batched 3D tensor but received {query.ndim}-D "
-            "query tensor"
+            f"query should be unbatched 2D or batched 3D tensor but received {query.ndim}-D query tensor"
         )
     batched = query.ndim == 3
     kind, rank = ("batched (3-D)", 3) if batched else ("unbatched (2-D)", 2)
@@ -105,9 +101,7 @@ def _project(query, key, value, weight, bias):
 
 def _project_separately(query, key, value, weights, bias):
     for name, weight in zip("qkv", weights):
-        _require(
-            weight is not None, f"use_separate_proj_weight is True but {name}_proj_weight is None"
-        )
+        _require(weight is not None, f"use_separate_proj_weight is True but {name}_proj_weight is None")
     biases = (None,) * 3 if bias is None else bias.chunk(3)
     return [_F.linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases)]
 
@@ -116,17 +110,12 @@ def _attn_mask_per_head(mask, batch, num_heads, length, source):
     """An attention mask of rank 2 or 3 as (1 or N, 1 or h, L, S)."""
     if mask.ndim == 2:
         if tuple(mask.shape) != (length, source):
-            raise RuntimeError(
-                f"The shape of the 2D attn_mask is {mask.shape}, but should be "
-                f"{(length, source)}."
-            )
+            raise RuntimeError(f"The shape of the 2D attn_mask is {mask.shape}, but should be {(length, source)}.")
         return mask.reshape(1, 1, length, source)
     if mask.ndim == 3:
         expected = (batch * num_heads, length, source)
         if tuple(mask.shape) != expected:
-            raise RuntimeError(
-                f"The shape of the 3D attn_mask is {mask.shape}, but should be {expected}."
-            )
+            raise RuntimeError(f"The shape of the 3D attn_mask is {mask.shape}, but should be {expected}.")
         return mask.reshape(batch, num_heads, length, source)
     raise RuntimeError(f"attn_mask's dimension {mask.ndim} is not supported")
 
@@ -203,8 +192,7 @@ def multi_head_attention_forward(
     if use_separate_proj_weight:
         _require(
             key.shape[:2] == value.shape[:2],
-            f"key's sequence and batch dims {key.shape[:2]} do not match value's "
-            f"{value.shape[:2]}",
+            f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}",
         )
         weights = (q_proj_weight, k_proj_weight, v_proj_weight)
         q, k, v = _project_separately(query, key, value, weights, in_proj_bias)
@@ -257,8 +245,7 @@ def multi_head_attention_forward(
         for axis, size in ((0, batch), (1, source)):
             _require(
                 key_padding_mask.shape[axis] == size,
-                f"Expected key_padded_mask.shape[{axis}] to be {size}, but got "
-                f"{key_padding_mask.shape[axis]}",
+                f"Expected key_padded_mask.shape[{axis}] to be {size}, but got {key_padding_mask.shape[axis]}",
             )
         padding = key_padding_mask.reshape(batch, 1, 1, source)
         attn_mask = padding if attn_mask is None else attn_mask + padding

@@ -3,6 +3,7 @@
 Masks come from the generator, which is state of the program: every call draws anew, and the
 backward pass uses the mask of the forward pass.
 """
+
 import warnings
 
 from rustorch.nn._functional.pieces import noise, piece

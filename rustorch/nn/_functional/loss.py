@@ -1,4 +1,5 @@
 """The losses as PyTorch warns about them; what they compute is in their recorded operations."""
+
 import warnings
 
 from rustorch.eager import ops as T

@@ -1,4 +1,5 @@
 """The norms that keep running statistics: the op returns their new values, written here."""
+
 from rustorch.autograd.modes import no_grad
 from rustorch.eager.inplace import assign
 from rustorch.nn._functional.pieces import piece
@@ -28,9 +29,7 @@ def batch_norm(
     While ``training`` the statistics are the batch's, and the running ones, if given, move
     towards them by ``momentum`` (the variance unbiased); otherwise they are the running ones.
     """
-    output, mean, var = _native_batch_norm(
-        input, weight, bias, running_mean, running_var, training, momentum, eps
-    )
+    output, mean, var = _native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
     if training:
         _write(running_mean, mean)
         _write(running_var, var)

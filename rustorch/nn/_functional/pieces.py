@@ -3,7 +3,8 @@
 An op that needs Python around it (a running statistic to write, a mask to draw) is in the table
 without a public function; ``piece`` gives one that records it.
 """
-from rustorch.eager.generator import default_generator
+
+from rustorch.eager.random import draw
 from rustorch.eager.recorder import apply
 from rustorch.lowering.table import TABLE
 
@@ -26,6 +27,6 @@ def noise(name):
     op = TABLE["nn.functional." + name]
 
     def record(tensor, *args):
-        return apply(op, (*default_generator.draw(tensor.device), *args))
+        return draw(op, None, tensor.device, *args)
 
     return record

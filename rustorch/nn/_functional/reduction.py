@@ -1,4 +1,5 @@
 """How a loss is reduced, and the two arguments that said so before ``reduction`` did."""
+
 import functools
 import warnings
 
@@ -11,8 +12,7 @@ def legacy_reduction(size_average, reduce, stacklevel=3):
     reduce = True if reduce is None else reduce
     reduction = "none" if not reduce else "mean" if average else "sum"
     warnings.warn(
-        "size_average and reduce args will be deprecated, please use "
-        f"reduction='{reduction}' instead.",
+        f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
         stacklevel=stacklevel,
     )
     return reduction

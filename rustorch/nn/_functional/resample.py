@@ -1,4 +1,5 @@
 """Images at other sizes: the argument rules of ``interpolate`` and its older names."""
+
 import warnings
 
 from rustorch.eager.ops import nn_functional as _F

@@ -1,4 +1,5 @@
 """Look-ups in a table of rows: the renormalisation, which writes the table, and one-hot rows."""
+
 from rustorch.autograd.modes import no_grad
 from rustorch.eager import ops as T
 from rustorch.eager.ops import nn_functional as _F

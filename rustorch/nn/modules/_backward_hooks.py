@@ -5,6 +5,7 @@ backward of the output identity knows ``grad_output``; the backward of the input
 ``grad_input`` and, running later, calls the user's hooks with both. An identity over *all* the
 tensors at once, not a hook per tensor, so that each user hook runs exactly once per backward.
 """
+
 import warnings
 
 from rustorch.autograd.function import Function

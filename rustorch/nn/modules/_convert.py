@@ -3,6 +3,7 @@
 Optimizers and users hold references to parameters, so a conversion replaces a parameter's
 ``data``, never the parameter.
 """
+
 from rustorch.autograd.modes import no_grad
 from rustorch.devices import Device
 from rustorch.dtypes import DType, bfloat16, float16, float32, float64
@@ -39,8 +40,7 @@ class ConvertMixin:
         device, dtype, non_blocking = _parse_to(*args, **kwargs)
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
             raise TypeError(
-                "nn.Module.to only accepts floating point or complex dtypes, "
-                f"but got desired dtype={dtype}"
+                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
             )
 
         def convert(tensor):
@@ -57,9 +57,7 @@ class ConvertMixin:
         return self._apply(lambda tensor: tensor.type(dst_type))
 
     def _cast_floating(self, dtype):
-        return self._apply(
-            lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor
-        )
+        return self._apply(lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor)
 
     def float(self):
         """Cast the floating-point tensors to float32."""

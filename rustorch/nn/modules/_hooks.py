@@ -3,6 +3,7 @@
 A hook lives in an ordered dict under the id of its handle, so removing is deleting a key and
 the order of running is the order of the dict. Global hooks run before a module's own.
 """
+
 import functools
 import weakref
 from collections import OrderedDict

@@ -1,4 +1,5 @@
 """How a value's type is called in an error message."""
+
 from rustorch.eager.tensor import Tensor
 
 

@@ -3,6 +3,7 @@
 The mapping carries, beside its entries, ``_metadata``: per module path the version its class
 had when saving, so that a layer can read what an older version of it wrote.
 """
+
 import itertools
 from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
@@ -73,9 +74,7 @@ class StateDictMixin:
         self._save_to_state_dict(destination, prefix, keep_vars)
         for name, module in self._modules.items():
             if module is not None:
-                module.state_dict(
-                    destination=destination, prefix=prefix + name + ".", keep_vars=keep_vars
-                )
+                module.state_dict(destination=destination, prefix=prefix + name + ".", keep_vars=keep_vars)
         for hook in self._state_dict_hooks.values():
             result = hook(self, destination, prefix, local_metadata)
             if not getattr(hook, "_from_public_api", False):
@@ -126,9 +125,7 @@ class StateDictMixin:
                 if child is not None:
                     child_prefix = prefix + name + "."
                     # Only the child's own entries, so that a deep tree is not quadratic.
-                    child_entries = {
-                        key: value for key, value in entries.items() if key.startswith(child_prefix)
-                    }
+                    child_entries = {key: value for key, value in entries.items() if key.startswith(child_prefix)}
                     load(child, child_entries, child_prefix)
             incompatible = _IncompatibleKeys(missing_keys, unexpected_keys)
             for hook in module._load_state_dict_post_hooks.values():
@@ -147,9 +144,7 @@ class StateDictMixin:
                     error_msgs.insert(0, f"{label} key(s) in state_dict: {listed}. ")
         if error_msgs:
             raise RuntimeError(
-                "Error(s) in loading state_dict for {}:\n\t{}".format(
-                    type(self).__name__, "\n\t".join(error_msgs)
-                )
+                "Error(s) in loading state_dict for {}:\n\t{}".format(type(self).__name__, "\n\t".join(error_msgs))
             )
         return _IncompatibleKeys(missing_keys, unexpected_keys)
 
@@ -169,14 +164,8 @@ class StateDictMixin:
                 error_msgs,
             )
         assign = local_metadata.get("assign_to_params_buffers", False)
-        buffers = (
-            item for item in self._buffers.items() if item[0] not in self._non_persistent_buffers_set
-        )
-        own = {
-            name: value
-            for name, value in itertools.chain(self._parameters.items(), buffers)
-            if value is not None
-        }
+        buffers = (item for item in self._buffers.items() if item[0] not in self._non_persistent_buffers_set)
+        own = {name: value for name, value in itertools.chain(self._parameters.items(), buffers) if value is not None}
         for name, current in own.items():
             key = prefix + name
             if key in state_dict:

@@ -30,9 +30,7 @@ class TraverseMixin:
 
     def named_parameters(self, prefix="", recurse=True, remove_duplicate=True):
         """Iterate over ``(dotted name, parameter)``."""
-        yield from self._named_members(
-            lambda module: module._parameters.items(), prefix, recurse, remove_duplicate
-        )
+        yield from self._named_members(lambda module: module._parameters.items(), prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse=True):
         """Iterate over the buffers, of submodules too if ``recurse``."""
@@ -41,9 +39,7 @@ class TraverseMixin:
 
     def named_buffers(self, prefix="", recurse=True, remove_duplicate=True):
         """Iterate over ``(dotted name, buffer)``."""
-        yield from self._named_members(
-            lambda module: module._buffers.items(), prefix, recurse, remove_duplicate
-        )
+        yield from self._named_members(lambda module: module._buffers.items(), prefix, recurse, remove_duplicate)
 
     def children(self):
         """Iterate over the direct submodules."""

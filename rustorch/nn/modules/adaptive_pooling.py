@@ -1,4 +1,5 @@
 """Pooling to a given output size: window i covers ⌊i·L/n⌋ up to ⌈(i+1)·L/n⌉."""
+
 from rustorch.nn import functional as F
 from rustorch.nn.modules.module import Module
 

@@ -1,7 +1,9 @@
 """Normalisation over the batch, with running statistics for evaluation."""
+
 from rustorch.dtypes import int64
 from rustorch.eager import ops as T
-from rustorch.nn import functional as F, init
+from rustorch.nn import functional as F
+from rustorch.nn import init
 from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import Parameter
 
@@ -32,9 +34,7 @@ class _NormBase(Module):
         self.track_running_stats = track_running_stats
         like = {"device": device, "dtype": dtype}
         for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            self.register_parameter(
-                name, Parameter(T.empty(num_features, **like)) if wanted else None
-            )
+            self.register_parameter(name, Parameter(T.empty(num_features, **like)) if wanted else None)
         tracked = track_running_stats
         self.register_buffer("running_mean", T.zeros(num_features, **like) if tracked else None)
         self.register_buffer("running_var", T.ones(num_features, **like) if tracked else None)
@@ -43,7 +43,7 @@ class _NormBase(Module):
 
     @staticmethod
     def _new_count(device):
-        return T.tensor(0, dtype=int64, device=device)
+        return T.zeros((), dtype=int64, device=device)
 
     def reset_running_stats(self):
         """Forget every batch seen: mean 0, variance 1."""
@@ -80,8 +80,7 @@ class _NormBase(Module):
             if key not in state_dict:
                 state_dict[key] = (
                     self.num_batches_tracked
-                    if self.num_batches_tracked is not None
-                    and self.num_batches_tracked.device.type != "meta"
+                    if self.num_batches_tracked is not None and self.num_batches_tracked.device.type != "meta"
                     else T.tensor(0, dtype=int64)
                 )
         super()._load_from_state_dict(

@@ -1,4 +1,5 @@
 """Modules that hold other modules, by position or by name."""
+
 import operator
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -134,16 +135,12 @@ class Sequential(_ModuleSequence):
 
 def _require_sequential(verb, other):
     if not isinstance(other, Sequential):
-        raise ValueError(
-            f"{verb} operator supports only objects of Sequential class, but {type(other)} is given."
-        )
+        raise ValueError(f"{verb} operator supports only objects of Sequential class, but {type(other)} is given.")
 
 
 def _require_positive(count):
     if not isinstance(count, int):
-        raise TypeError(
-            f"unsupported operand type(s) for *: {type(Sequential())} and {type(count)}"
-        )
+        raise TypeError(f"unsupported operand type(s) for *: {type(Sequential())} and {type(count)}")
     if count <= 0:
         raise ValueError(f"Non-positive multiplication factor {count} for {type(Sequential())}")
 
@@ -187,10 +184,7 @@ class ModuleList(_ModuleSequence):
     def extend(self, modules):
         """Add every module of an iterable at the end."""
         if not isinstance(modules, Iterable):
-            raise TypeError(
-                "ModuleList.extend should be called with an iterable, "
-                f"but got {type(modules).__name__}"
-            )
+            raise TypeError(f"ModuleList.extend should be called with an iterable, but got {type(modules).__name__}")
         for module in list(modules):
             self.append(module)
         return self
@@ -279,20 +273,14 @@ def _pairs(owner, values):
         return list(values.items())
     if not isinstance(values, Iterable):
         raise TypeError(
-            f"{owner}.update should be called with an "
-            f"iterable of key/value pairs, but got {type(values).__name__}"
+            f"{owner}.update should be called with an iterable of key/value pairs, but got {type(values).__name__}"
         )
     pairs = []
     for index, pair in enumerate(values):
         if not isinstance(pair, Iterable):
-            raise TypeError(
-                f"{owner} update sequence element #{index} should be Iterable; "
-                f"is{type(pair).__name__}"
-            )
+            raise TypeError(f"{owner} update sequence element #{index} should be Iterable; is{type(pair).__name__}")
         pair = tuple(pair)
         if len(pair) != 2:
-            raise ValueError(
-                f"{owner} update sequence element #{index} has length {len(pair)}; 2 is required"
-            )
+            raise ValueError(f"{owner} update sequence element #{index} has length {len(pair)}; 2 is required")
         pairs.append(pair)
     return pairs

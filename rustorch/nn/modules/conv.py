@@ -1,8 +1,10 @@
 """Convolutions in one, two and three dimensions."""
+
 import math
 
 from rustorch.eager import ops as T
-from rustorch.nn import functional as F, init
+from rustorch.nn import functional as F
+from rustorch.nn import init
 from rustorch.nn.modules.module import Module
 from rustorch.nn.modules.utils import _pair, _reverse_repeat_tuple, _single, _triple
 from rustorch.nn.parameter import Parameter
@@ -54,16 +56,11 @@ class _ConvNd(Module):
             raise ValueError("out_channels must be divisible by groups")
         if isinstance(padding, str):
             if padding not in ("same", "valid"):
-                raise ValueError(
-                    f"Invalid padding string {padding!r}, should be one of {{'same', 'valid'}}"
-                )
+                raise ValueError(f"Invalid padding string {padding!r}, should be one of {{'same', 'valid'}}")
             if padding == "same" and any(step != 1 for step in stride):
                 raise ValueError("padding='same' is not supported for strided convolutions")
         if padding_mode not in PADDING_MODES:
-            raise ValueError(
-                f"padding_mode must be one of {set(PADDING_MODES)}, but got padding_mode="
-                f"'{padding_mode}'"
-            )
+            raise ValueError(f"padding_mode must be one of {set(PADDING_MODES)}, but got padding_mode='{padding_mode}'")
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = kernel_size
@@ -115,10 +112,7 @@ class _ConvNd(Module):
         return padded, (0,) * len(self.kernel_size)
 
     def extra_repr(self):
-        text = (
-            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
-            f"stride={self.stride}"
-        )
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
         zeros, ones = (0,) * len(self.kernel_size), (1,) * len(self.kernel_size)
         if self.padding != zeros:
             text += f", padding={self.padding}"
@@ -178,9 +172,7 @@ class _ForwardConv(_ConvNd):
 
     def _conv_forward(self, input, weight, bias):
         input, padding = self._padded(input)
-        return self._convolve(
-            input, weight, bias, self.stride, padding, self.dilation, self.groups
-        )
+        return self._convolve(input, weight, bias, self.stride, padding, self.dilation, self.groups)
 
     def forward(self, input):
         return self._conv_forward(input, self.weight, self.bias)

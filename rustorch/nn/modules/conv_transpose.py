@@ -1,4 +1,5 @@
 """Transposed convolutions: the gradient of a convolution with respect to its input."""
+
 from rustorch.nn import functional as F
 from rustorch.nn.modules.conv import _ConvNd
 from rustorch.nn.modules.utils import _pair, _single, _triple
@@ -26,9 +27,7 @@ class _ConvTransposeNd(_ConvNd):
         dtype=None,
     ):
         if padding_mode != "zeros":
-            raise ValueError(
-                f'Only "zeros" padding mode is supported for {type(self).__name__}'
-            )
+            raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
         ntuple = type(self)._ntuple
         super().__init__(
             in_channels,

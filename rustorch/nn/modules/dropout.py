@@ -1,4 +1,5 @@
 """Random zeroing of elements or whole channels while training."""
+
 from rustorch.nn import functional as F
 from rustorch.nn.modules.module import Module
 

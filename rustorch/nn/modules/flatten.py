@@ -1,4 +1,5 @@
 """Joining and splitting dimensions."""
+
 from rustorch.nn.modules.module import Module
 
 
@@ -41,8 +42,7 @@ class Unflatten(Module):
         if isinstance(dim, int):
             if not isinstance(unflattened_size, (tuple, list)):
                 raise TypeError(
-                    "unflattened_size must be a tuple of ints, but found type "
-                    f"{type(unflattened_size).__name__}"
+                    f"unflattened_size must be a tuple of ints, but found type {type(unflattened_size).__name__}"
                 )
             for index, size in enumerate(unflattened_size):
                 if not isinstance(size, int):

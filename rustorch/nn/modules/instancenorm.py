@@ -1,4 +1,5 @@
 """Normalisation of each sample's channels over their own positions."""
+
 from rustorch.nn import functional as F
 from rustorch.nn.modules.batchnorm import _NormBase
 
@@ -20,16 +21,12 @@ class _InstanceNorm(_NormBase):
         *,
         bias=True,
     ):
-        super().__init__(
-            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
-        )
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
     def _check_input_dim(self, input):
         batched = self._batched_ndim
         if input.ndim not in (batched - 1, batched):
-            raise ValueError(
-                f"expected {batched - 1}D or {batched}D input (got {input.ndim}D input)"
-            )
+            raise ValueError(f"expected {batched - 1}D or {batched}D input (got {input.ndim}D input)")
 
     def forward(self, input):
         self._check_input_dim(input)

@@ -1,4 +1,5 @@
 """Modules that learn their input size from the first input they see."""
+
 from rustorch.nn.parameter import is_lazy
 
 
@@ -18,21 +19,16 @@ class LazyModuleMixin:
 
     def initialize_parameters(self, *args, **kwargs):
         """Make the parameters fit the inputs."""
-        raise NotImplementedError(
-            f"initialize_parameters is not implemented for {type(self).__name__}"
-        )
+        raise NotImplementedError(f"initialize_parameters is not implemented for {type(self).__name__}")
 
     def has_uninitialized_params(self):
         """Whether a parameter or buffer still waits for its shape."""
         return any(
-            value is not None and is_lazy(value)
-            for value in (*self._parameters.values(), *self._buffers.values())
+            value is not None and is_lazy(value) for value in (*self._parameters.values(), *self._buffers.values())
         )
 
 
-def _materialize_from(
-    module, state_dict, prefix, local_metadata, strict, missing, unexpected, errors
-):
+def _materialize_from(module, state_dict, prefix, local_metadata, strict, missing, unexpected, errors):
     """Before loading: give each waiting parameter the shape that the checkpoint has."""
     for name, value in (*module._parameters.items(), *module._buffers.items()):
         key = prefix + name
@@ -46,9 +42,7 @@ def _infer_parameters(module, args, kwargs=None):
     """Before the first forward: initialise, then drop the laziness."""
     module.initialize_parameters(*args, **(kwargs or {}))
     if module.has_uninitialized_params():
-        raise RuntimeError(
-            f"module {module._get_name()} has not been fully initialized"
-        )
+        raise RuntimeError(f"module {module._get_name()} has not been fully initialized")
     module._initialize_hook.remove()
     module._load_hook.remove()
     del module._initialize_hook, module._load_hook

@@ -1,4 +1,5 @@
 """Convolutions and norms that take their channel count from the first input."""
+
 from rustorch.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from rustorch.nn.modules.conv import Conv1d, Conv2d, Conv3d
 from rustorch.nn.modules.conv_transpose import (

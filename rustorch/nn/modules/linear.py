@@ -1,8 +1,10 @@
 """Fully connected layers."""
+
 import math
 
 from rustorch.eager import ops as T
-from rustorch.nn import functional as F, init
+from rustorch.nn import functional as F
+from rustorch.nn import init
 from rustorch.nn.modules.lazy import LazyModuleMixin
 from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import Parameter, UninitializedParameter
@@ -66,10 +68,7 @@ class Linear(Module):
         return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self):
-        return (
-            f"in_features={self.in_features}, out_features={self.out_features}, "
-            f"bias={self.bias is not None}"
-        )
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
 class NonDynamicallyQuantizableLinear(Linear):
@@ -91,9 +90,7 @@ class Bilinear(Module):
 
     __constants__ = ["in1_features", "in2_features", "out_features"]
 
-    def __init__(
-        self, in1_features, in2_features, out_features, bias=True, device=None, dtype=None
-    ):
+    def __init__(self, in1_features, in2_features, out_features, bias=True, device=None, dtype=None):
         super().__init__()
         if in1_features <= 0:
             raise ValueError(f"in1_features must be > 0, but got (in1_features={in1_features})")

@@ -1,4 +1,5 @@
 """Losses of numbers: regression, likelihoods, binary targets."""
+
 from rustorch.nn import functional as F
 from rustorch.nn._functional.reduction import legacy_reduction
 from rustorch.nn.modules.module import Module
@@ -104,9 +105,7 @@ class BCEWithLogitsLoss(_Loss):
     0.6931
     """
 
-    def __init__(
-        self, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None
-    ):
+    def __init__(self, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None):
         super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
         self.register_buffer("pos_weight", pos_weight)
@@ -186,9 +185,7 @@ class GaussianNLLLoss(_Loss):
         self.eps = eps
 
     def forward(self, input, target, var):
-        return F.gaussian_nll_loss(
-            input, target, var, full=self.full, eps=self.eps, reduction=self.reduction
-        )
+        return F.gaussian_nll_loss(input, target, var, full=self.full, eps=self.eps, reduction=self.reduction)
 
 
 class SoftMarginLoss(_Loss):

@@ -4,6 +4,7 @@ What a module holds lives in three dicts, ``_parameters``, ``_buffers`` and ``_m
 attribute access reads and writes; everything else about it (hooks, walking, saving, moving) is
 in the mixins next to this file.
 """
+
 import warnings
 from collections import OrderedDict
 
@@ -14,17 +15,34 @@ from rustorch.nn.modules._hooks import (
     GLOBAL,
     HookMixin,
     LoadHook,
+)
+from rustorch.nn.modules._hooks import (
     register_module_backward_hook as register_module_backward_hook,
+)
+from rustorch.nn.modules._hooks import (
     register_module_buffer_registration_hook as register_module_buffer_registration_hook,
+)
+from rustorch.nn.modules._hooks import (
     register_module_forward_hook as register_module_forward_hook,
+)
+from rustorch.nn.modules._hooks import (
     register_module_forward_pre_hook as register_module_forward_pre_hook,
+)
+from rustorch.nn.modules._hooks import (
     register_module_full_backward_hook as register_module_full_backward_hook,
+)
+from rustorch.nn.modules._hooks import (
     register_module_full_backward_pre_hook as register_module_full_backward_pre_hook,
+)
+from rustorch.nn.modules._hooks import (
     register_module_module_registration_hook as register_module_module_registration_hook,
+)
+from rustorch.nn.modules._hooks import (
     register_module_parameter_registration_hook as register_module_parameter_registration_hook,
 )
 from rustorch.nn.modules._names import typename
 from rustorch.nn.modules._state_dict import StateDictMixin
+from rustorch.nn.modules._switch import SwitchMixin
 from rustorch.nn.modules._traverse import TraverseMixin
 from rustorch.nn.parameter import Buffer, Parameter
 
@@ -45,7 +63,7 @@ _FRESH_STATE = {
 }
 
 
-class Module(HookMixin, TraverseMixin, StateDictMixin, ConvertMixin):
+class Module(HookMixin, TraverseMixin, StateDictMixin, ConvertMixin, SwitchMixin):
     """Base class of every layer and model.
 
     A subclass calls ``super().__init__()``, assigns parameters and submodules as attributes and
@@ -69,13 +87,11 @@ class Module(HookMixin, TraverseMixin, StateDictMixin, ConvertMixin):
         if not self.call_super_init:
             if kwargs:
                 raise TypeError(
-                    f"{type(self).__name__}.__init__() got an unexpected keyword argument "
-                    f"'{next(iter(kwargs))}'"
+                    f"{type(self).__name__}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'"
                 )
             if args:
                 raise TypeError(
-                    f"{type(self).__name__}.__init__() takes 1 positional argument but "
-                    f"{len(args) + 1} were given"
+                    f"{type(self).__name__}.__init__() takes 1 positional argument but {len(args) + 1} were given"
                 )
         # Straight into __dict__: __setattr__ looks at the dicts that are being made here.
         state = self.__dict__
@@ -93,9 +109,7 @@ class Module(HookMixin, TraverseMixin, StateDictMixin, ConvertMixin):
 
     def forward(self, *input):
         """Compute the output; every subclass defines it."""
-        raise NotImplementedError(
-            f'Module [{type(self).__name__}] is missing the required "forward" function'
-        )
+        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args, **kwargs):
         if (
@@ -140,8 +154,7 @@ class Module(HookMixin, TraverseMixin, StateDictMixin, ConvertMixin):
                 if result is not None:
                     if not isinstance(result, tuple) or len(result) != 2:
                         raise RuntimeError(
-                            "forward pre-hook must return None or a tuple "
-                            f"of (new_args, new_kwargs), but got {result}."
+                            f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {result}."
                         )
                     args, kwargs = result
             else:
@@ -215,8 +228,7 @@ class Module(HookMixin, TraverseMixin, StateDictMixin, ConvertMixin):
         if tensor is not None:
             if not isinstance(tensor, Tensor):
                 raise TypeError(
-                    f"cannot assign '{typename(tensor)}' object to buffer '{name}' "
-                    "(torch Tensor or None required)"
+                    f"cannot assign '{typename(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
                 )
             for hook in GLOBAL.buffer_registration.values():
                 replaced = hook(self, name, tensor)
@@ -283,15 +295,13 @@ class Module(HookMixin, TraverseMixin, StateDictMixin, ConvertMixin):
         if name in state.get("_parameters", ()):
             if value is not None:
                 raise TypeError(
-                    f"cannot assign '{typename(value)}' as parameter '{name}' "
-                    "(torch.nn.Parameter or None expected)"
+                    f"cannot assign '{typename(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)"
                 )
             state["_parameters"][name] = None
         elif name in state.get("_modules", ()):
             if value is not None:
                 raise TypeError(
-                    f"cannot assign '{typename(value)}' as child module '{name}' "
-                    "(torch.nn.Module or None expected)"
+                    f"cannot assign '{typename(value)}' as child module '{name}' (torch.nn.Module or None expected)"
                 )
             state["_modules"][name] = self._told_module_hooks(name, None)
         elif isinstance(value, Buffer):
@@ -345,47 +355,6 @@ class Module(HookMixin, TraverseMixin, StateDictMixin, ConvertMixin):
             if not isinstance(hook, LoadHook):
                 hooks[key] = LoadHook(hook, with_module=False)
 
-    # Switching
-
-    def apply(self, fn):
-        """Call ``fn`` on every submodule, children first, then on this module."""
-        for module in self.children():
-            module.apply(fn)
-        fn(self)
-        return self
-
-    def train(self, mode=True):
-        """Set ``training`` here and in every submodule."""
-        if not isinstance(mode, bool):
-            raise ValueError("training mode is expected to be boolean")
-        self.training = mode
-        for module in self.children():
-            module.train(mode)
-        return self
-
-    def eval(self):
-        """Set evaluation mode: ``train(False)``."""
-        return self.train(False)
-
-    def requires_grad_(self, requires_grad=True):
-        """Set whether autograd tracks the parameters."""
-        for parameter in self.parameters():
-            parameter.requires_grad_(requires_grad)
-        return self
-
-    def zero_grad(self, set_to_none=True):
-        """Drop the parameters' gradients, or fill them with zeros."""
-        for parameter in self.parameters():
-            if parameter.grad is not None:
-                if set_to_none:
-                    parameter.grad = None
-                else:
-                    if parameter.grad.grad_fn is not None:
-                        parameter.grad.detach_()
-                    else:
-                        parameter.grad.requires_grad_(False)
-                    parameter.grad.zero_()
-
     # Printing
 
     def _get_name(self):
@@ -398,9 +367,7 @@ class Module(HookMixin, TraverseMixin, StateDictMixin, ConvertMixin):
     def __repr__(self):
         extra = self.extra_repr()
         extra_lines = extra.split("\n") if extra else []
-        child_lines = [
-            f"({name}): {_indented(repr(module))}" for name, module in self._modules.items()
-        ]
+        child_lines = [f"({name}): {_indented(repr(module))}" for name, module in self._modules.items()]
         if len(extra_lines) == 1 and not child_lines:
             return f"{self._get_name()}({extra})"
         body = "\n  ".join(extra_lines + child_lines)

@@ -1,8 +1,10 @@
 """Normalisation within a sample: layers, groups, root mean square, neighbouring channels."""
+
 import numbers
 
 from rustorch.eager import ops as T
-from rustorch.nn import functional as F, init
+from rustorch.nn import functional as F
+from rustorch.nn import init
 from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import Parameter
 
@@ -81,9 +83,7 @@ class RMSNorm(Module):
 
     __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
 
-    def __init__(
-        self, normalized_shape, eps=None, elementwise_affine=True, device=None, dtype=None
-    ):
+    def __init__(self, normalized_shape, eps=None, elementwise_affine=True, device=None, dtype=None):
         super().__init__()
         self.normalized_shape = _shape_tuple(normalized_shape)
         self.eps = eps
@@ -103,10 +103,7 @@ class RMSNorm(Module):
         return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self):
-        return (
-            f"{self.normalized_shape}, eps={self.eps}, "
-            f"elementwise_affine={self.elementwise_affine}"
-        )
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
 class GroupNorm(Module):
@@ -140,18 +137,14 @@ class GroupNorm(Module):
     ):
         super().__init__()
         if num_channels % num_groups != 0:
-            raise ValueError(
-                f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})"
-            )
+            raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
         self.num_groups = num_groups
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
         like = {"device": device, "dtype": dtype}
         for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            self.register_parameter(
-                name, Parameter(T.empty(num_channels, **like)) if wanted else None
-            )
+            self.register_parameter(name, Parameter(T.empty(num_channels, **like)) if wanted else None)
         self.reset_parameters()
 
     def reset_parameters(self):

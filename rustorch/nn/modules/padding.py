@@ -1,4 +1,5 @@
 """Padding at the borders. ``padding`` is one size, or (left, right, top, bottom, …)."""
+
 from rustorch.nn import functional as F
 from rustorch.nn.modules.module import Module
 from rustorch.nn.modules.utils import _ntuple, _pair, _quadruple

@@ -1,4 +1,5 @@
 """Lists and dicts of parameters."""
+
 import operator
 from collections.abc import Iterable
 
@@ -76,10 +77,7 @@ class ParameterList(Module):
     def extend(self, values):
         """Add every value of an iterable at the end."""
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
-            raise TypeError(
-                "ParameterList.extend should be called with an iterable, "
-                f"but got {type(values).__name__}"
-            )
+            raise TypeError(f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}")
         for value in list(values):
             self.append(value)
         return self
@@ -159,7 +157,7 @@ class ParameterDict(Module):
 
     def get(self, key, default=None):
         """The parameter called ``key``, or ``default``."""
-        return self[key] if key in self else default
+        return self[key] if key in self else default  # noqa: SIM401  (this is get)
 
     def setdefault(self, key, default=None):
         """The parameter called ``key``, set to ``default`` first if there is none."""

@@ -1,4 +1,5 @@
 """Pooling over sliding windows."""
+
 from rustorch.nn import functional as F
 from rustorch.nn.modules.module import Module
 from rustorch.nn.modules.utils import _pair, _single, _triple
@@ -108,9 +109,7 @@ class _MaxUnpoolNd(Module):
         self.padding = ntuple(padding)
 
     def forward(self, input, indices, output_size=None):
-        return self._unpool(
-            input, indices, self.kernel_size, self.stride, self.padding, output_size
-        )
+        return self._unpool(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
     def extra_repr(self):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
@@ -152,9 +151,7 @@ class AvgPool1d(Module):
     [[2.0, 1.0]]
     """
 
-    def __init__(
-        self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True
-    ):
+    def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
         super().__init__()
         self.kernel_size = _single(kernel_size)
         self.stride = _single(stride if stride is not None else kernel_size)
@@ -248,9 +245,7 @@ class _LPPoolNd(Module):
         self.ceil_mode = ceil_mode
 
     def forward(self, input):
-        return self._pool(
-            input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode
-        )
+        return self._pool(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
     def extra_repr(self):
         return (

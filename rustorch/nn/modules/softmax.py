@@ -1,4 +1,5 @@
 """Softmax and its relatives."""
+
 from rustorch.nn import functional as F
 from rustorch.nn.modules.module import Module
 
@@ -54,7 +55,5 @@ class Softmax2d(Module):
 
     def forward(self, input):
         if input.ndim not in (3, 4):
-            raise ValueError(
-                f"Softmax2d: expected input to be 3D or 4D, got {input.ndim}D instead"
-            )
+            raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.ndim}D instead")
         return F.softmax(input, -3, _stacklevel=5)

@@ -1,9 +1,11 @@
 """Look-up tables."""
+
+from rustorch.autograd.modes import no_grad
 from rustorch.eager import ops as T
-from rustorch.nn import functional as F, init
+from rustorch.nn import functional as F
+from rustorch.nn import init
 from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import Parameter
-from rustorch.autograd.modes import no_grad
 
 
 class _Table(Module):
@@ -26,9 +28,7 @@ class _Table(Module):
             self.reset_parameters()
         else:
             if list(weight.shape) != [num_embeddings, embedding_dim]:
-                raise AssertionError(
-                    "Shape of weight does not match num_embeddings and embedding_dim"
-                )
+                raise AssertionError("Shape of weight does not match num_embeddings and embedding_dim")
             self.weight = Parameter(weight, not frozen)
 
     def reset_parameters(self):
@@ -83,9 +83,7 @@ class Embedding(_Table):
         device=None,
         dtype=None,
     ):
-        super().__init__(
-            num_embeddings, embedding_dim, padding_idx, _weight, _freeze, device, dtype
-        )
+        super().__init__(num_embeddings, embedding_dim, padding_idx, _weight, _freeze, device, dtype)
         self.max_norm = max_norm
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq

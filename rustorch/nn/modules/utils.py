@@ -1,4 +1,5 @@
 """Arguments given once for all spatial dimensions, or once per dimension."""
+
 import collections.abc
 from itertools import repeat
 

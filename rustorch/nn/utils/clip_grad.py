@@ -3,6 +3,7 @@
 The coefficient min(1, max_norm/(norm+1e-6)) stays a tensor, so clipping is part of the training
 step's program and forces no synchronisation.
 """
+
 import math
 import types
 import warnings
@@ -105,9 +106,7 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
     empty_generator = isinstance(parameters, types.GeneratorType)
     parameters = _as_list(parameters)
     if empty_generator and not parameters:
-        warnings.warn(
-            "`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=2
-        )
+        warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=2)
     grads = _grads(parameters)
     norm_type = float(norm_type)
     if not grads or error_if_nonfinite or len({grad.device for grad in grads}) > 1:
@@ -121,8 +120,7 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
 def clip_grad_norm(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
     """Deprecated name of ``clip_grad_norm_``."""
     warnings.warn(
-        "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of "
-        "`torch.nn.utils.clip_grad_norm_`.",
+        "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of `torch.nn.utils.clip_grad_norm_`.",
         FutureWarning,
         stacklevel=2,
     )

@@ -1,4 +1,5 @@
 """Parameters as one flat vector, and back."""
+
 from rustorch.eager import ops as T
 from rustorch.eager.tensor import Tensor
 from rustorch.nn.modules._names import typename
@@ -6,9 +7,7 @@ from rustorch.nn.modules._names import typename
 
 def _check_device(parameter, device):
     if device is not None and parameter.device != device:
-        raise TypeError(
-            "Found two parameters on different devices, this is currently not supported."
-        )
+        raise TypeError("Found two parameters on different devices, this is currently not supported.")
     return parameter.device
 
 

@@ -5,6 +5,7 @@ or the user, may change the rate of one optimizer; ``_get_closed_form_lr`` gives
 initial rate instead, for jumping to an epoch. A rate that is a tensor is updated in place, so
 that compiled steps see the new value without recompiling.
 """
+
 import contextlib
 import functools
 import warnings
@@ -20,9 +21,7 @@ _EPOCH_DEPRECATED = (
     "where available. Please open an issue if you are unable to replicate your use case: "
     "https://github.com/pytorch/pytorch/issues/new/choose."
 )
-_HOW_TO = (
-    "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
-)
+_HOW_TO = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
 
 
 def warn_epoch_deprecated():
@@ -198,8 +197,7 @@ class LRScheduler:
     def _warn_outside_step(self):
         if not self._get_lr_called_within_step:
             warnings.warn(
-                "To get the last learning rate computed by the scheduler, "
-                "please use `get_last_lr()`.",
+                "To get the last learning rate computed by the scheduler, please use `get_last_lr()`.",
                 UserWarning,
                 stacklevel=3,
             )

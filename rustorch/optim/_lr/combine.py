@@ -1,4 +1,5 @@
 """Several schedulers on one optimizer, one after the other or all at once."""
+
 from bisect import bisect_right
 
 from rustorch.optim._lr.base import LRScheduler, set_value, state_without, values_of
@@ -14,9 +15,7 @@ class _Combined(LRScheduler):
         """Schedulers of ``optimizer`` (default: of the first one's) that step without a metric."""
         own = type(self).__name__
         if len(schedulers) < 1:
-            raise ValueError(
-                f"{own} expects at least one scheduler{self._verb}, but got no scheduler."
-            )
+            raise ValueError(f"{own} expects at least one scheduler{self._verb}, but got no scheduler.")
         optimizer = optimizer or schedulers[0].optimizer
         for index, scheduler in enumerate(schedulers):
             if not hasattr(scheduler, "optimizer"):

@@ -1,4 +1,5 @@
 """Schedules along a cosine."""
+
 import math
 
 from rustorch.optim._lr.base import LRScheduler
@@ -37,8 +38,7 @@ class CosineAnnealingLR(LRScheduler):
             # Just past a minimum the previous height is zero, so the ratio below has no value.
             rise = (1 - math.cos(math.pi / self.T_max)) / 2
             return [
-                group["lr"] + (base - self.eta_min) * rise
-                for base, group in zip(self.base_lrs, groups, strict=True)
+                group["lr"] + (base - self.eta_min) * rise for base, group in zip(self.base_lrs, groups, strict=True)
             ]
         ratio = self._height(epoch) / self._height(epoch - 1)
         return [ratio * (group["lr"] - self.eta_min) + self.eta_min for group in groups]
@@ -62,9 +62,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         if T_mult < 1 or not isinstance(T_mult, int):
             raise ValueError(f"Expected integer T_mult >= 1, but got {T_mult}")
         if not isinstance(eta_min, (float, int)):
-            raise ValueError(
-                f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}"
-            )
+            raise ValueError(f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}")
         self.T_0 = T_0
         self.T_i = T_0
         self.T_mult = T_mult

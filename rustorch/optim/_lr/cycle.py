@@ -1,4 +1,5 @@
 """Schedules that raise and lower the rate, and momentum the other way."""
+
 import functools
 import math
 import types
@@ -18,9 +19,7 @@ class _MomentumCycler(LRScheduler):
         """Check that there is a momentum and start it at its maximum; returns both lists."""
         defaults = optimizer.defaults
         if "momentum" not in defaults and "betas" not in defaults:
-            raise ValueError(
-                "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
-            )
+            raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
         self.use_beta1 = "betas" in defaults
         bases = per_group("base_momentum", optimizer, base_momentum)
         maxima = per_group("max_momentum", optimizer, max_momentum)
@@ -118,10 +117,7 @@ class CyclicLR(_MomentumCycler):
                 self.optimizer.param_groups, self.base_momentums, self.max_momentums, strict=True
             ):
                 self._set_momentum(group, top - (top - base) * share * scale)
-        return [
-            base + (top - base) * share * scale
-            for base, top in zip(self.base_lrs, self.max_lrs, strict=True)
-        ]
+        return [base + (top - base) * share * scale for base, top in zip(self.base_lrs, self.max_lrs, strict=True)]
 
     def state_dict(self):
         state = super().state_dict()
@@ -134,9 +130,7 @@ class CyclicLR(_MomentumCycler):
 
     def load_state_dict(self, state_dict):
         custom = state_dict["_scale_fn_custom"]
-        super().load_state_dict(
-            {key: value for key, value in state_dict.items() if key != "_scale_fn_custom"}
-        )
+        super().load_state_dict({key: value for key, value in state_dict.items() if key != "_scale_fn_custom"})
         if custom is not None:
             self._scale_fn_custom.__dict__.update(custom)
         self._init_scale_fn()
@@ -192,10 +186,7 @@ class OneCycleLR(_MomentumCycler):
         if pct_start < 0 or pct_start > 1 or not isinstance(pct_start, float):
             raise ValueError(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
         if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(
-                "anneal_strategy must be one of 'cos' or 'linear', "
-                f"instead got {anneal_strategy}"
-            )
+            raise ValueError(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         self._anneal_func_type = anneal_strategy
         tops = per_group("max_lr", optimizer, max_lr)
         if last_epoch == -1:
@@ -217,10 +208,7 @@ class OneCycleLR(_MomentumCycler):
         self._warn_outside_step()
         step = self.last_epoch
         if step > self.total_steps:
-            raise ValueError(
-                f"Tried to step {step} times. "
-                f"The specified number of total steps is {self.total_steps}"
-            )
+            raise ValueError(f"Tried to step {step} times. The specified number of total steps is {self.total_steps}")
         phase, share = self._locate(step)
         rates = []
         for group in self.optimizer.param_groups:
@@ -249,9 +237,7 @@ def _total_steps(total_steps, epochs, steps_per_epoch):
         require("total_steps", total_steps)
         return total_steps
     if epochs is None or steps_per_epoch is None:
-        raise ValueError(
-            "You must define either total_steps OR (epochs AND steps_per_epoch)"
-        )
+        raise ValueError("You must define either total_steps OR (epochs AND steps_per_epoch)")
     require("epochs", epochs)
     require("steps_per_epoch", steps_per_epoch)
     return epochs * steps_per_epoch

@@ -1,4 +1,5 @@
 """Lowering the rate when a metric stops improving."""
+
 import math
 
 from rustorch.optim._lr.base import (

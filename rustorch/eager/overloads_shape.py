@@ -1,0 +1,142 @@
+"""Functions of shape, products and linear algebra that need Python before an op is chosen."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from rustorch import dtypes
+from rustorch.eager.inplace import write_out
+from rustorch.eager.overloads import Overload
+from rustorch.eager.recorder import apply, from_host
+from rustorch.eager.tensor import Tensor
+from rustorch.errors import ArgumentTypeError, check
+from rustorch.lowering.ops import compare_sets, linalg_norm, matmul, shape
+from rustorch.lowering.ops import einsum as products
+
+# Public name (behind the last dot) -> function, namespaces, whether it is a method.
+OVERLOADS: dict[str, Overload] = {}
+
+
+def _public(namespaces=("torch",), method=False, name=None):
+    def register(fn):
+        OVERLOADS[name or fn.__name__] = Overload(fn, namespaces, method)
+        fn.__name__ = fn.__qualname__ = (name or fn.__name__).rpartition(".")[2]
+        fn.__module__ = f"torch.{namespaces[0]}" if namespaces[0] != "torch" else "torch"
+        return fn
+
+    return register
+
+
+def _into(out, result, name):
+    return result if out is None else write_out(out, result, name)
+
+
+def _listed(tensors):
+    """Tensors given one by one or as one list."""
+    return tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+
+
+@_public()
+def block_diag(*tensors):
+    """Places matrices along the diagonal of a zero matrix."""
+    return apply(shape.block_diag, (tensors,))
+
+
+@_public()
+def cartesian_prod(*tensors):
+    """All tuples with one element from each vector, one tuple a row."""
+    return apply(shape.cartesian_prod, (_listed(tensors),))
+
+
+@_public()
+def chain_matmul(*matrices, out=None):
+    """The product of several matrices, in the order that needs the fewest multiplications."""
+    return _into(out, apply(matmul.chain_matmul, (_listed(matrices),)), "chain_matmul")
+
+
+@_public()
+def einsum(*args):
+    """Sums products over named dimensions: ``einsum("ij,jk->ik", a, b)`` is the matrix product.
+
+    Also takes ``einsum(a, [0, 1], b, [1, 2], [0, 2])`` with numbers for names.
+    """
+    check(len(args) >= 2, "einsum(): must specify the equation string and at least one operand, or at least one operand and its subscripts list", ValueError)
+    if isinstance(args[0], str):
+        return apply(products.einsum, (args[0], _listed(args[1:])))
+    operands, terms = args[0 : len(args) // 2 * 2 : 2], args[1::2]
+    equation = ",".join(_letters(t) for t in terms)
+    if len(args) % 2:
+        equation += "->" + _letters(args[-1])
+    return apply(products.einsum, (equation, operands))
+
+
+def _letters(labels) -> str:
+    for n in labels:
+        check(n is Ellipsis or 0 <= n < 52, "einsum(): subscript out of range: labels must be in [0, 52)", ValueError)
+    return "".join("..." if n is Ellipsis else chr(65 + n) if n < 26 else chr(71 + n) for n in labels)
+
+
+def order(p):
+    """A norm's order as ops take it: an int or "inf" (known), a string, or a float (runtime)."""
+    if isinstance(p, Tensor):
+        p = p.item()
+    if isinstance(p, (bool, str)) or p is None:
+        return p
+    if isinstance(p, (float, np.floating)):
+        if math.isinf(p):
+            return "inf" if p > 0 else "-inf"
+        return int(p) if p == int(p) else float(p)
+    return int(p)
+
+
+# Above this many rows PyTorch gets Euclidean distances from a matrix product.
+_MANY = 25
+
+
+@_public()
+def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
+    """Distances in the ``p``-norm between all rows of ``x1`` and all rows of ``x2``."""
+    modes = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
+    check(compute_mode in modes, f"{compute_mode} is not a valid value for compute_mode", ValueError)
+    check(p >= 0, "cdist only supports non-negative p values")
+    many = x1.ndim >= 2 and x2.ndim >= 2 and (x1.shape[-2] > _MANY or x2.shape[-2] > _MANY)
+    by_product = compute_mode == modes[1] or (compute_mode == modes[0] and many)
+    return apply(products.cdist, (x1, x2, order(p), by_product))
+
+
+@_public(namespaces=("torch", "nn.functional"))
+def pdist(input, p=2.0):
+    """Distances in the ``p``-norm between all pairs of rows."""
+    check(p >= 0, "pdist only supports non-negative p values")
+    return apply(products.pdist, (input, order(p)))
+
+
+@_public(namespaces=("linalg",))
+def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=None):
+    """A norm of matrices: "fro", "nuc", or induced by 1, 2, inf (negative: the smallest ratio)."""
+    return _into(out, apply(linalg_norm.matrix_norm, (A, order(ord), tuple(dim), keepdim, dtype)), "matrix_norm")
+
+
+@_public(namespaces=("linalg",), name="linalg.norm")
+def norm(A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
+    """Vector or matrix norm, after the number of dimensions; by default the 2-norm of all elements."""
+    dim = tuple(dim) if isinstance(dim, (list, tuple)) else dim
+    return _into(out, apply(linalg_norm.norm, (A, order(ord), dim, keepdim, dtype)), "norm")
+
+
+@_public(namespaces=("linalg",))
+def cond(A, p=None, *, out=None):
+    """Condition number of matrices: ``norm(A) * norm(inverse(A))``, by default in the 2-norm."""
+    return _into(out, apply(linalg_norm.cond, (A, order(p))), "cond")
+
+
+@_public()
+def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None):
+    """Whether each of ``elements`` occurs among ``test_elements``."""
+    given = elements if isinstance(elements, Tensor) else test_elements
+    if not isinstance(given, Tensor):
+        raise ArgumentTypeError("isin(): one of the arguments must be a Tensor")
+    a, b = (t if isinstance(t, Tensor) else from_host(np.asarray(t, dtypes.of_number(t).numpy), given.device) for t in (elements, test_elements))
+    return _into(out, apply(compare_sets.isin, (a, b, bool(invert))), "isin")
