@@ -114,7 +114,11 @@ def main() -> None:
     warmup = min(100, args.steps // 10 + 1)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer,
-        lambda i: (i + 1) / warmup if i < warmup else 0.55 + 0.45 * math.cos(math.pi * (i - warmup) / max(args.steps - warmup, 1)),
+        lambda i: (
+            (i + 1) / warmup
+            if i < warmup
+            else 0.55 + 0.45 * math.cos(math.pi * (i - warmup) / max(args.steps - warmup, 1))
+        ),
     )
     count = sum(p.numel() for p in model.parameters())
     print(f"{len(tokens):,} characters, {len(letters)} different; {count:,} parameters; device {device}")

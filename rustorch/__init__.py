@@ -4,6 +4,11 @@ Operations are recorded into a graph; looking at a value (or an optimizer's step
 is pending into one XLA program and runs it. ``docs/one_step.md`` follows one step through.
 """
 
+from math import e as e
+from math import inf as inf
+from math import nan as nan
+from math import pi as pi
+
 from rustorch.size import Size as Size  # isort: skip
 from rustorch import dtypes as _dtypes
 from rustorch import errors as errors
@@ -44,7 +49,6 @@ cfloat, cdouble = _dtypes.complex64, _dtypes.complex128
 strided, contiguous_format, preserve_format, channels_last = (
     "torch.strided", "torch.contiguous_format", "torch.preserve_format", "torch.channels_last"
 )  # fmt: skip
-from math import e as e, inf as inf, nan as nan, pi as pi  # noqa: E402
 
 newaxis = None
 
@@ -73,10 +77,29 @@ from rustorch.optim import Adam as Adam  # noqa: E402
 from rustorch.serialization import load as load  # noqa: E402
 from rustorch.serialization import save as save  # noqa: E402
 
-for _name in (
-    "Linear Conv1d Conv2d MaxPool2d AvgPool2d BatchNorm1d BatchNorm2d LayerNorm Dropout Embedding Flatten "
-    "Sigmoid Tanh Softmax Sequential Module MSELoss L1Loss CrossEntropyLoss BCELoss NLLLoss"
-).split():
+for _name in [
+    "Linear",
+    "Conv1d",
+    "Conv2d",
+    "MaxPool2d",
+    "AvgPool2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "LayerNorm",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "Sigmoid",
+    "Tanh",
+    "Softmax",
+    "Sequential",
+    "Module",
+    "MSELoss",
+    "L1Loss",
+    "CrossEntropyLoss",
+    "BCELoss",
+    "NLLLoss",
+]:
     globals()[_name] = getattr(nn, _name)  # the documents write these at top level
 
 __version__ = "0.1.0"

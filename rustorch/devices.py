@@ -32,14 +32,14 @@ class Device:
         name, _, number = str(type).partition(":")
         if number:
             if index is not None:
-                raise RuntimeError(f"type (string) must not include an index because index was passed explicitly: {type}")
+                raise RuntimeError(
+                    f"type (string) must not include an index because index was passed explicitly: {type}"
+                )
             if not number.isdigit():
                 raise RuntimeError(f"Invalid device string: '{type}'")
             index = int(number)
         if name not in TYPES:
-            raise RuntimeError(
-                f"Expected one of {', '.join(TYPES)} device type at start of device string: {name}"
-            )
+            raise RuntimeError(f"Expected one of {', '.join(TYPES)} device type at start of device string: {name}")
         self = cls._interned.get((name, index))
         if self is None:
             self = object.__new__(cls)

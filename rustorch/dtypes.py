@@ -39,9 +39,7 @@ class DType:
 
     def to_complex(self) -> DType:
         """The complex type of this precision."""
-        return {"float64": complex128, "complex128": complex128, "float16": complex32}.get(
-            self.name, complex64
-        )
+        return {"float64": complex128, "complex128": complex128, "float16": complex32}.get(self.name, complex64)
 
     def to_real(self) -> DType:
         """The real type of this precision."""
@@ -171,14 +169,18 @@ def promote_types(a: DType, b: DType) -> DType:
         return high
     if a.kind == FLOATING:
         if a.itemsize == 1 or b.itemsize == 1:
-            raise RuntimeError(f"Promotion for Float8 Types is not supported, attempted to promote {a.alias} and {b.alias}")
+            raise RuntimeError(
+                f"Promotion for Float8 Types is not supported, attempted to promote {a.alias} and {b.alias}"
+            )
         if _FLOAT_RANK[a.name] == _FLOAT_RANK[b.name]:
             return float32
         return a if _FLOAT_RANK[a.name] > _FLOAT_RANK[b.name] else b
     if a.kind == COMPLEX:
         return complex128
     if a.name not in _INT_RANK or b.name not in _INT_RANK:
-        raise RuntimeError(f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {a.alias} and {b.alias}")
+        raise RuntimeError(
+            f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {a.alias} and {b.alias}"
+        )
     if _INT_RANK[a.name] == _INT_RANK[b.name]:
         return int16
     return a if _INT_RANK[a.name] > _INT_RANK[b.name] else b

@@ -6,7 +6,7 @@ Example:
     ...     rustorch.ones(2, 3) @ rustorch.ones(2, 3)
     ... except rustorch.errors.ShapeMismatchError as e:
     ...     print(e.shape1, e.shape2)
-    torch.Size([2, 3]) torch.Size([2, 3])
+    (2, 3) (2, 3)
 """
 
 from __future__ import annotations

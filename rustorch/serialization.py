@@ -16,7 +16,7 @@ _MAGIC = b"rustorch-1\n"
 # What a file may construct when only weights are wanted.
 _SAFE = {
     ("collections", "OrderedDict"), ("collections", "defaultdict"), ("builtins", "dict"), ("builtins", "set"), ("builtins", "complex"),
-    ("rustorch.eager.methods", "rebuild"), ("torch", "Tensor"), ("rustorch.eager.tensor", "Tensor"), ("rustorch.size", "Size"),
+    ("rustorch.eager.methods.copies", "rebuild"), ("rustorch.eager.tensor", "Tensor"), ("rustorch.size", "Size"),
     ("rustorch.nn.parameter", "Parameter"), ("rustorch.nn.parameter", "Buffer"), ("rustorch.dtypes", "_by_name"), ("rustorch.devices", "Device"),
     ("numpy", "ndarray"), ("numpy", "dtype"), ("numpy._core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "scalar"),
     ("numpy._core.numeric", "_frombuffer"), ("ml_dtypes", "bfloat16"), ("ml_dtypes", "float8_e4m3fn"), ("ml_dtypes", "float8_e5m2"),

@@ -8,8 +8,9 @@ from __future__ import annotations
 from operator import attrgetter
 
 from rustorch.eager.nodes import apply_node, select
-from rustorch.eager.recorder import PENDING_LIMIT, apply, flush, wrap
+from rustorch.eager.recorder import apply, wrap
 from rustorch.eager.state import local
+from rustorch.eager.storage import PENDING_LIMIT, flush
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of, write
 from rustorch.errors import GraphFreedError, RustorchRuntimeError
@@ -67,7 +68,9 @@ def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=
             recorded += 1
             if recorded > 4 * PENDING_LIMIT:
                 recorded = 0
-                flush([n for g in (*grads.values(), *found.values()) for n in (g.values() if type(g) is dict else (g,))])
+                flush(
+                    [n for g in (*grads.values(), *found.values()) for n in (g.values() if type(g) is dict else (g,))]
+                )
     finally:
         local.grad = before
     if not retain_graph:
@@ -263,7 +266,9 @@ def checked_roots(outputs, grad_tensors, what: str):
             if node.aval.numel != 1:
                 raise RustorchRuntimeError("grad can be implicitly created only for scalar outputs")
             if node.aval.dtype.is_complex:
-                raise RustorchRuntimeError(f"grad can be implicitly created only for real scalar outputs but got {node.aval.dtype}")
+                raise RustorchRuntimeError(
+                    f"grad can be implicitly created only for real scalar outputs but got {node.aval.dtype}"
+                )
             ct = apply_node(ONES, (ARRAY,), (node,))
         else:
             if not isinstance(g, Tensor):

@@ -126,7 +126,9 @@ class Function:
             ensure_meta(new).name = cls.__name__ + "Backward"
             if any(o is t for t in ctx._dirty):
                 if o._leaf:
-                    raise RustorchRuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+                    raise RustorchRuntimeError(
+                        "a leaf Variable that requires grad is being used in an in-place operation."
+                    )
                 write(o, new)
                 wrapped.append(o)
             else:
@@ -177,7 +179,10 @@ def once_differentiable(fn):
             return out
         raise_later = _raiser()
         outs = out if isinstance(out, tuple) else (out,)
-        marked = tuple(raise_later.apply(o, *[g for g in grads if isinstance(g, Tensor)]) if isinstance(o, Tensor) else o for o in outs)
+        marked = tuple(
+            raise_later.apply(o, *[g for g in grads if isinstance(g, Tensor)]) if isinstance(o, Tensor) else o
+            for o in outs
+        )
         return marked if isinstance(out, tuple) else marked[0]
 
     return wrapper
@@ -191,7 +196,8 @@ def _raiser():
 
         @staticmethod
         def backward(ctx, *grads):
-            raise RustorchRuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
+            raise RustorchRuntimeError(
+                "trying to differentiate twice a function that was marked with @once_differentiable"
+            )
 
     return Once
-

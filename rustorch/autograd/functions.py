@@ -13,7 +13,9 @@ def _sequence(x):
     return tuple(x) if isinstance(x, (tuple, list)) else (x,)
 
 
-def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None) -> None:
+def backward(
+    tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None
+) -> None:
     """Accumulate ``d tensors / d leaf`` into every leaf's ``.grad``.
 
     Args:
@@ -77,9 +79,13 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
     cts = _sequence(grad_outputs) if grad_outputs is not None else (None,) * len(outs)
     retain_graph = create_graph if retain_graph is None else retain_graph
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     if is_grads_batched:
-        return _batched(outs, ins, cts, retain_graph, create_graph, allow_unused or materialize_grads, materialize_grads)
+        return _batched(
+            outs, ins, cts, retain_graph, create_graph, allow_unused or materialize_grads, materialize_grads
+        )
     nodes, cts = engine.checked_roots(outs, cts, "grad")
     wanted = []
     for t in ins:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from weakref import WeakKeyDictionary
 
-from rustorch.eager.methods import RemovableHandle, grad_name
+from rustorch.eager.hooks import RemovableHandle
+from rustorch.eager.methods import grad_name
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.graph import Node

@@ -58,7 +58,11 @@ def _host_array(data, dtype: DType | None) -> np.ndarray:
 def _has_numpy(data) -> bool:
     while isinstance(data, (list, tuple)) and data:
         data = data[0]
-    return isinstance(data, (np.ndarray, np.generic)) and not isinstance(data, (float, complex)) or isinstance(data, np.float64)
+    return (
+        isinstance(data, (np.ndarray, np.generic))
+        and not isinstance(data, (float, complex))
+        or isinstance(data, np.float64)
+    )
 
 
 def _has_tensor(data) -> bool:
@@ -209,9 +213,13 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     node = node_of(self)
     if not force:
         if node.tape:
-            raise RustorchRuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+            raise RustorchRuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+            )
         if node.aval.device.type != "cpu":
-            raise TypeError(f"can't convert {node.aval.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.")
+            raise TypeError(
+                f"can't convert {node.aval.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first."
+            )
     value = value_of(self)
     mark_exported(self)
     array = np.asarray(value)
@@ -239,7 +247,11 @@ def item(self: Tensor):
     n = node_of(self).aval.numel
     if n != 1:
         raise RustorchRuntimeError(f"a Tensor with {n} elements cannot be converted to Scalar")
-    return np.asarray(value_of(self)).reshape(()).item() if self.dtype.itemsize > 1 or self.dtype.kind < 2 else float(np.asarray(value_of(self)).reshape(()))
+    return (
+        np.asarray(value_of(self)).reshape(()).item()
+        if self.dtype.itemsize > 1 or self.dtype.kind < 2
+        else float(np.asarray(value_of(self)).reshape(()))
+    )
 
 
 def tolist(self: Tensor):
@@ -280,7 +292,13 @@ def parse_to(args, kwargs):
     if rest and isinstance(rest[0], Tensor):
         other = rest.pop(0)
         device, dtype = other.device, other.dtype
-    elif rest and isinstance(rest[0], (str, Device)) or rest and isinstance(rest[0], int) and not isinstance(rest[0], bool):
+    elif (
+        rest
+        and isinstance(rest[0], (str, Device))
+        or rest
+        and isinstance(rest[0], int)
+        and not isinstance(rest[0], bool)
+    ):
         device = rest.pop(0)
         if rest and (rest[0] is None or isinstance(rest[0], (DType, type))):
             dtype = rest.pop(0) or dtype

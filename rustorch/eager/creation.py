@@ -6,7 +6,7 @@ import math
 
 from rustorch import dtypes
 from rustorch.devices import Device
-from rustorch.dtypes import as_dtype, get_default_dtype
+from rustorch.dtypes import FLOATING, as_dtype, get_default_dtype
 from rustorch.eager.convert import require_grad, tensor
 from rustorch.eager.inplace import write_out
 from rustorch.eager.overloads import overload
@@ -64,35 +64,49 @@ def _constant(size, value, dtype, device):
 
 
 @factory
-def zeros(*size, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, names=None, **kw):
+def zeros(
+    *size, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, names=None, **kw
+):
     """Zeros in the given shape."""
-    t = _constant(size_of(size or _keyword(kw)), 0, dtype_or_default(dtype, out), device)
+    t = _constant(_shape(size, kw), 0, dtype_or_default(dtype, out), device)
     return made(t, requires_grad, out, "zeros")
 
 
 @factory
-def ones(*size, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, names=None, **kw):
+def ones(
+    *size, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, names=None, **kw
+):
     """Ones in the given shape."""
-    t = _constant(size_of(size or _keyword(kw)), 1, dtype_or_default(dtype, out), device)
+    t = _constant(_shape(size, kw), 1, dtype_or_default(dtype, out), device)
     return made(t, requires_grad, out, "ones")
 
 
 @factory
-def empty(*size, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None, names=None, **kw):
+def empty(
+    *size,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    memory_format=None,
+    names=None,
+    **kw,
+):
     """A tensor whose values do not matter yet; here they are zeros."""
-    t = _constant(size_of(size or _keyword(kw)), 0, dtype_or_default(dtype, out), device)
+    t = _constant(_shape(size, kw), 0, dtype_or_default(dtype, out), device)
     return made(t, requires_grad, out, "empty")
 
 
-def _keyword(kw):
-    for name in ("size", "shape"):
-        if name in kw:
-            size = kw.pop(name)
-            if not kw:
-                return (size,)
+def _shape(size, kw):
+    """The shape out of positional arguments, or out of ``size=`` or ``shape=``."""
     if kw:
-        raise ArgumentTypeError(f"got an unexpected keyword argument '{next(iter(kw))}'")
-    return ((),)
+        if not size and len(kw) == 1 and ("size" in kw or "shape" in kw):
+            size = tuple(kw.values())
+        else:
+            raise ArgumentTypeError(f"got an unexpected keyword argument '{next(iter(kw))}'")
+    return size_of(size or ((),))
 
 
 @factory
@@ -104,10 +118,12 @@ def empty_strided(size, stride, *, dtype=None, layout=None, device=None, require
 
 
 @factory
-def empty_permuted(size, physical_layout, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def empty_permuted(
+    size, physical_layout, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
     """A tensor of ``size`` whose memory order is ``physical_layout``, outermost first."""
     inner = [size[d] for d in physical_layout]
-    back = [list(physical_layout).index(d) for d in range(len(size))]
+    back = [list(physical_layout).index(d) for d, _ in enumerate(size)]
     return made(_constant(tuple(inner), 0, dtype_or_default(dtype), device).permute(back), requires_grad)
 
 
@@ -124,7 +140,18 @@ def _number(value):
 
 
 @factory
-def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, names=None):
+def full(
+    size,
+    fill_value,
+    *,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    names=None,
+):
     """``fill_value`` in the given shape; its type decides the dtype."""
     value = _number(fill_value)
     t = apply(ops.full_, (size_of((size,)), value, _fill_dtype(value, dtype, out)), None, place(device))
@@ -138,25 +165,41 @@ def _like(input, value, dtype, device, requires_grad):
 
 
 @factory
-def zeros_like(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None):
+def zeros_like(
+    input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None
+):
     """Zeros in the shape, dtype and device of ``input``."""
     return _like(input, 0, dtype, device, requires_grad)
 
 
 @factory
-def ones_like(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None):
+def ones_like(
+    input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None
+):
     """Ones in the shape, dtype and device of ``input``."""
     return _like(input, 1, dtype, device, requires_grad)
 
 
 @factory
-def empty_like(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None):
+def empty_like(
+    input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None
+):
     """A tensor like ``input`` whose values do not matter yet."""
     return _like(input, 0, dtype, device, requires_grad)
 
 
 @factory
-def full_like(input, fill_value, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None):
+def full_like(
+    input,
+    fill_value,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    memory_format=None,
+):
     """``fill_value`` in the shape, dtype and device of ``input``."""
     dtype = input.dtype if dtype is None else dtype
     return full(input.shape, fill_value, dtype=dtype, device=device or input.device, requires_grad=requires_grad)
@@ -192,14 +235,19 @@ def _count(start, end, step) -> int:
 
 
 @factory
-def arange(start=0, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def arange(
+    start=0, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
     """``start, start + step, ...`` below ``end``."""
     if end is None:
         start, end = 0, start
     start, end, step = (_number(x) for x in (start, end, step))
     _check_range(start, end, step)
     kind = _range_dtype((start, end, step), dtype, out)
-    t = apply(ops.arange_, (_count(start, end, step), start, step, kind), None, place(device))
+    count = _count(start, end, step)
+    if kind.kind < FLOATING:
+        start, step = int(start), int(step)
+    t = apply(ops.arange_, (count, start, step, kind), None, place(device))
     return made(t, requires_grad, out, "arange")
 
 
@@ -222,7 +270,9 @@ def _line_dtype(start, end, dtype, out):
 
 
 @factory
-def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def linspace(
+    start, end, steps, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
     """``steps`` numbers from ``start`` to ``end``, both included."""
     start, end = _number(start), _number(end)
     if steps < 0:
@@ -232,7 +282,19 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
 
 
 @factory
-def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def logspace(
+    start,
+    end,
+    steps,
+    base=10.0,
+    *,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+):
     """``base`` to evenly spaced powers from ``start`` to ``end``."""
     start, end, base = _number(start), _number(end), _number(base)
     if steps < 0:
@@ -293,13 +355,16 @@ def new_full(self, size, fill_value, *, dtype=None, layout=None, device=None, re
 
 
 @method
-def new_empty_strided(self, size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def new_empty_strided(
+    self, size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
     """A tensor with the given size and strides, and this one's dtype and device."""
-    return empty_strided(size, stride, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+    return empty_strided(
+        size, stride, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
+    )
 
 
 @method
 def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
     """A copy of ``data`` with this tensor's dtype and device."""
     return tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
-

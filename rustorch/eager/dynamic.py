@@ -65,7 +65,7 @@ def argwhere(input):
     return nonzero(input)
 
 
-@_public(method=False)
+@_public()
 def nonzero_static(input, *, size, fill_value=-1, out=None):
     """``nonzero`` with exactly ``size`` rows, cut or filled up with ``fill_value``."""
     rows = np.argwhere(host(input))[:size]
@@ -110,11 +110,19 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
         rows = np.moveaxis(array, d, 0)
         flat = rows.reshape(rows.shape[0], -1)
         if flat.shape[1] == 0 or flat.shape[0] == 0:
-            first, inverse, counts = np.arange(min(len(flat), 1)), np.zeros(len(flat), np.int64), np.full(min(len(flat), 1), len(flat))
+            first, inverse, counts = (
+                np.arange(min(len(flat), 1)),
+                np.zeros(len(flat), np.int64),
+                np.full(min(len(flat), 1), len(flat)),
+            )
         else:
-            _, first, inverse, counts = np.unique(flat, axis=0, return_index=True, return_inverse=True, return_counts=True)
+            _, first, inverse, counts = np.unique(
+                flat, axis=0, return_index=True, return_inverse=True, return_counts=True
+            )
         values = np.moveaxis(rows[first], 0, d)
-    return _report(input, values, inverse.reshape(-1) if dim is not None else inverse, counts, return_inverse, return_counts)
+    return _report(
+        input, values, inverse.reshape(-1) if dim is not None else inverse, counts, return_inverse, return_counts
+    )
 
 
 @_public()
@@ -149,9 +157,12 @@ def _report(input, values, inverse, counts, return_inverse, return_counts):
 def bincount(input, weights=None, minlength=0):
     """How often each of 0, 1, ... occurs, or the sums of their ``weights``."""
     if input.dtype.kind != dtypes.INTEGER:
-        raise NotImplementedError(f'"bincount_cpu" not implemented for \'{input.dtype.alias}\'')
+        raise NotImplementedError(f"\"bincount_cpu\" not implemented for '{input.dtype.alias}'")
     array = host(input)
-    check(array.ndim == 1 and (array.size == 0 or array.min() >= 0), "bincount only supports 1-d non-negative integral inputs.")
+    check(
+        array.ndim == 1 and (array.size == 0 or array.min() >= 0),
+        "bincount only supports 1-d non-negative integral inputs.",
+    )
     check(minlength >= 0, "minlength should be >= 0")
     if weights is None:
         return _positions(np.bincount(array, minlength=minlength), input)
@@ -180,7 +191,7 @@ def _plain(x):
 def histc(input, bins=100, min=0, max=0, *, out=None):
     """Counts in ``bins`` equal parts of ``[min, max]`` (by default the range of the data)."""
     if input.dtype.kind != dtypes.FLOATING:
-        raise NotImplementedError(f'"histogram_cpu" not implemented for \'{input.dtype.alias}\'')
+        raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{input.dtype.alias}'")
     check(bins > 0, "bins must be > 0")
     array = host(input).reshape(-1)
     low, high = _edges(array, min, max, "torch.histc")
@@ -193,7 +204,7 @@ def histc(input, bins=100, min=0, max=0, *, out=None):
 def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     """Counts (or sums of ``weight``, or densities) between bin edges, and the edges."""
     if input.dtype.kind != dtypes.FLOATING:
-        raise NotImplementedError(f'"histogram_cpu" not implemented for \'{input.dtype.alias}\'')
+        raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{input.dtype.alias}'")
     array = host(input).reshape(-1)
     if isinstance(bins, Tensor):
         edges = host(bins)
@@ -236,7 +247,7 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
 
 def _counts(repeats):
     if repeats.dtype not in (dtypes.int64, dtypes.int32):
-        raise NotImplementedError(f'"repeat_interleave_cpu" not implemented for \'{repeats.dtype.alias}\'')
+        raise NotImplementedError(f"\"repeat_interleave_cpu\" not implemented for '{repeats.dtype.alias}'")
     check(repeats.ndim <= 1, "repeats must be 0-dim or 1-dim tensor")
     counts = host(repeats).reshape(-1)
     check(counts.size == 0 or counts.min() >= 0, "repeats can not be negative")
@@ -248,10 +259,16 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False):
     """Counts in boxes of the space whose points are the rows of ``input``, and the edges per axis."""
     array = host(input)
     points = array.reshape(-1, array.shape[-1]).astype(np.float64)
-    sizes = [int(bins)] * points.shape[1] if isinstance(bins, int) else [host(b) if isinstance(b, Tensor) else int(b) for b in bins]
+    sizes = (
+        [int(bins)] * points.shape[1]
+        if isinstance(bins, int)
+        else [host(b) if isinstance(b, Tensor) else int(b) for b in bins]
+    )
     limits = None if range is None else np.asarray(range, float).reshape(-1, 2)
     if len(sizes) != points.shape[1]:
-        raise RustorchRuntimeError(f"torch.histogramdd(): expected {points.shape[1]} numbers of bins. Received: {len(sizes)}")
+        raise RustorchRuntimeError(
+            f"torch.histogramdd(): expected {points.shape[1]} numbers of bins. Received: {len(sizes)}"
+        )
     counts, edges = np.histogramdd(points, sizes, limits, density, None if weight is None else host(weight).reshape(-1))
     fields = return_type("histogramdd", ("hist", "bin_edges"))
     return fields(_as(counts, input), tuple(_as(e, input) for e in edges))

@@ -86,7 +86,9 @@ class Generator:
 
     def get_state(self) -> Tensor:
         """Seed and position as a tensor of bytes."""
-        return from_host(np.frombuffer(np.array([self._seed, self.counter], np.uint64).tobytes(), np.uint8).copy(), Device("cpu"))
+        return from_host(
+            np.frombuffer(np.array([self._seed, self.counter], np.uint64).tobytes(), np.uint8).copy(), Device("cpu")
+        )
 
     def set_state(self, new_state: Tensor) -> Generator:
         """Go to a position that ``get_state`` returned.

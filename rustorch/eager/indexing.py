@@ -64,7 +64,9 @@ def select(t: Tensor, dim: int, position: int) -> Tensor:
     """``t[..., position, ...]`` along ``dim``; negative positions count from the end."""
     shape = node_of(t).aval.shape
     if not shape:
-        raise IndexOutOfRangeError("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor to a number")
+        raise IndexOutOfRangeError(
+            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
+        )
     n = shape[dim]
     if not -n <= position < n:
         raise IndexOutOfRangeError(f"index {position} is out of bounds for dimension {dim} with size {n}")
@@ -91,7 +93,7 @@ def parse(t: Tensor, key):
         IndexError: too many indices, out of bounds, or a type that does not index.
     """
     key = key if isinstance(key, tuple) else (key,)
-    if any(isinstance(k, (list, range)) or isinstance(k, np.ndarray) or isinstance(k, Tensor) for k in key):
+    if any(isinstance(k, (list, range, np.ndarray, Tensor)) for k in key):
         key = tuple(_as_index(k) if isinstance(k, _ARRAYLIKE) else k for k in key)
     shape = node_of(t).aval.shape
     used = sum(_consumes(k) for k in key)
@@ -140,7 +142,7 @@ def parse(t: Tensor, key):
             spec.extend(":" * max(_consumes(k), 1))
             advanced.append(k)
             at += _consumes(k)
-        elif isinstance(k, bool) or isinstance(k, np.bool_):
+        elif isinstance(k, (bool, np.bool_)):
             spec.append("n")
             plain = False
             advanced.append(from_host(np.asarray(bool(k))))
@@ -219,7 +221,9 @@ def _check_bounds(t: Tensor, indices) -> None:
         array, n = np.asarray(value), shape[d]
         low, high = int(array.min()), int(array.max())
         if low < -n or high >= n:
-            raise IndexOutOfRangeError(f"index {low if low < -n else high} is out of bounds for dimension {d} with size {n}")
+            raise IndexOutOfRangeError(
+                f"index {low if low < -n else high} is out of bounds for dimension {d} with size {n}"
+            )
 
 
 def gather(t: Tensor, advanced) -> Tensor:
@@ -230,11 +234,17 @@ def gather(t: Tensor, advanced) -> Tensor:
 def scatter(t: Tensor, advanced, value, accumulate: bool = False) -> None:
     """Write ``value`` into ``t`` at index tensors."""
     if not isinstance(value, Tensor):
-        value = apply(copy_into, (_zero_dim(t), value)) if isinstance(value, (bool, int, float, complex)) else _as_value(t, value)
+        value = (
+            apply(copy_into, (_zero_dim(t), value))
+            if isinstance(value, (bool, int, float, complex))
+            else _as_value(t, value)
+        )
     indices = _expanded(t, advanced)
     if value.dtype is not t.dtype:
         if value.ndim:
-            raise RuntimeError(f"Index put requires the source and destination dtypes match, got {t.dtype.alias} for the destination and {value.dtype.alias} for the source.")
+            raise RuntimeError(
+                f"Index put requires the source and destination dtypes match, got {t.dtype.alias} for the destination and {value.dtype.alias} for the source."
+            )
         value = value.to(t.dtype)
     store(t, apply_op(index_put, (t, indices, value, accumulate)), "index_put")
 
@@ -254,5 +264,3 @@ def _masked_fill(t: Tensor, mask: Tensor, value) -> None:
     if not isinstance(value, Tensor):
         value = _as_value(t, value)
     store(t, apply_op(masked_write, (t, mask, value)), "index_put")
-
-

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from rustorch.dtypes import FLOATING
 from rustorch.eager.inplace import write_out
 from rustorch.eager.recorder import apply
 from rustorch.eager.tensor import Tensor
-from rustorch.eager.variants import return_type
+from rustorch.eager.variants import function_of, return_type
 from rustorch.errors import ArgumentTypeError, RustorchRuntimeError
 from rustorch.lowering.ops import pointwise_arithmetic as arithmetic
 from rustorch.lowering.ops import pointwise_compare as compare
@@ -63,7 +64,9 @@ def _extreme(name, all_op, dim_op, pair_op, input, dim, keepdim, other, out):
     if dim is None:
         return put(apply(all_op, (input,)), out, name)
     if isinstance(dim, (tuple, list)):
-        raise ArgumentTypeError(f"{name}() received an invalid combination of arguments: dim must be int. Received: {dim!r}")
+        raise ArgumentTypeError(
+            f"{name}() received an invalid combination of arguments: dim must be int. Received: {dim!r}"
+        )
     return put(apply(dim_op, (input, int(dim), keepdim)), out, name, _PAIR)
 
 
@@ -166,6 +169,35 @@ def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
     return put(_vector_norm(input, 2 if p is None or p == "fro" else p, dim, keepdim, dtype), out, "norm")
 
 
+_power = function_of(arithmetic.pow)
+
+
+@overload
+def pow(input, exponent, *, out=None):
+    """``input`` to the power ``exponent``."""
+    if type(exponent) is int and exponent < 0 and isinstance(input, Tensor) and input.dtype.kind < FLOATING:
+        raise RustorchRuntimeError("Integers to negative integer powers are not allowed.")
+    return _power(input, exponent) if out is None else _power(input, exponent, out=out)
+
+
+def _quantile(op, input, q, dim, keepdim, interpolation, out):
+    if isinstance(q, (int, float)) and not 0 <= q <= 1:
+        raise RustorchRuntimeError(f"{op.name}() q must be in the range [0, 1] but got {q}")
+    return put(apply(op, (input, q, dim, keepdim), {"interpolation": interpolation}), out, op.name)
+
+
+@overload
+def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
+    """The values below which a fraction ``q`` of the elements along ``dim`` lie."""
+    return _quantile(order.quantile, input, q, dim, keepdim, interpolation, out)
+
+
+@overload
+def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
+    """The same as ``quantile``, of what is not NaN."""
+    return _quantile(order.nanquantile, input, q, dim, keepdim, interpolation, out)
+
+
 @overload
 def dist(input, other, p=2):
     """The ``p``-norm of ``input - other``."""
@@ -238,5 +270,3 @@ def renorm(input, p, dim, maxnorm, *, out=None):
     size = _vector_norm(input, p, dims, True)
     factor = apply(compare.where, (size > maxnorm, maxnorm / (size + 1e-7), 1.0))
     return put(input * factor, out, "renorm")
-
-

@@ -11,8 +11,9 @@ from rustorch.eager.inplace import write_out
 from rustorch.eager.overloads import Overload
 from rustorch.eager.recorder import apply, from_host
 from rustorch.eager.tensor import Tensor
+from rustorch.eager.variants import return_type
 from rustorch.errors import ArgumentTypeError, check
-from rustorch.lowering.ops import compare_sets, linalg_norm, matmul, shape
+from rustorch.lowering.ops import compare_sets, linalg_decomp, linalg_norm, linalg_solve, matmul, shape
 from rustorch.lowering.ops import einsum as products
 
 # Public name (behind the last dot) -> function, namespaces, whether it is a method.
@@ -62,7 +63,11 @@ def einsum(*args):
 
     Also takes ``einsum(a, [0, 1], b, [1, 2], [0, 2])`` with numbers for names.
     """
-    check(len(args) >= 2, "einsum(): must specify the equation string and at least one operand, or at least one operand and its subscripts list", ValueError)
+    check(
+        len(args) >= 2,
+        "einsum(): must specify the equation string and at least one operand, or at least one operand and its subscripts list",
+        ValueError,
+    )
     if isinstance(args[0], str):
         return apply(products.einsum, (args[0], _listed(args[1:])))
     operands, terms = args[0 : len(args) // 2 * 2 : 2], args[1::2]
@@ -132,11 +137,67 @@ def cond(A, p=None, *, out=None):
     return _into(out, apply(linalg_norm.cond, (A, order(p))), "cond")
 
 
+def _several(op, args, out, constant):
+    """Results as a named tuple; those at ``constant`` carry no gradient."""
+    results = [r.detach() if i in constant else r for i, r in enumerate(apply(op, args))]
+    if out is not None:
+        results = [write_out(o, r, op.name) for o, r in zip(out, results)]
+    return return_type(f"linalg_{op.name}", op.fields)(*results)
+
+
+@_public(namespaces=("linalg",))
+def lu(A, *, pivot=True, out=None):
+    """``A = P L U``: a permutation, a unit lower and an upper triangular matrix."""
+    return _several(linalg_decomp.lu, (A, pivot), out, (0,))
+
+
+@_public(namespaces=("linalg",))
+def lstsq(A, B, rcond=None, *, driver=None):
+    """X that makes ``norm(A X - B)`` smallest, with residuals, rank and singular values."""
+    return _several(linalg_solve.lstsq, (A, B, rcond, driver), None, (3,))
+
+
+@_public(namespaces=("linalg",), name="linalg.diagonal")
+def matrix_diagonal(A, *, offset=0, dim1=-2, dim2=-1):
+    """A view of the diagonals of matrices."""
+    return A.diagonal(offset, dim1, dim2)
+
+
+@_public(namespaces=("linalg",))
+def lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):
+    """``lu_factor``, and for each matrix the position (from 1) of the first zero on U's diagonal, or 0."""
+    packed, pivots = apply(linalg_decomp.lu_factor, (A,), {"pivot": pivot})
+    results = packed, pivots, apply(linalg_decomp.first_zero_pivot, (packed,))
+    if out is not None:
+        results = tuple(write_out(o, r, "lu_factor_ex") for o, r in zip(out, results))
+    return return_type("linalg_lu_factor_ex", ("LU", "pivots", "info"))(*results)
+
+
+@_public(method=True, name="torch.lu")
+def packed_lu(A, pivot=True, get_infos=False):
+    """The packed LU form and the row exchanges, and with ``get_infos`` whether a pivot was zero."""
+    packed, pivots, info = lu_factor_ex(A, pivot=pivot)
+    return (packed, pivots, info) if get_infos else (packed, pivots)
+
+
+@_public()
+def unravel_index(indices, shape):
+    """The coordinates in a tensor of ``shape`` of flat positions, one tensor per dimension."""
+    sizes, coordinates = (shape,) if isinstance(shape, int) else tuple(shape), []
+    for n in reversed(sizes):
+        coordinates.append(indices % n)
+        indices = indices // n
+    return tuple(reversed(coordinates))
+
+
 @_public()
 def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None):
     """Whether each of ``elements`` occurs among ``test_elements``."""
     given = elements if isinstance(elements, Tensor) else test_elements
     if not isinstance(given, Tensor):
         raise ArgumentTypeError("isin(): one of the arguments must be a Tensor")
-    a, b = (t if isinstance(t, Tensor) else from_host(np.asarray(t, dtypes.of_number(t).numpy), given.device) for t in (elements, test_elements))
+    a, b = (
+        t if isinstance(t, Tensor) else from_host(np.asarray(t, dtypes.of_number(t).numpy), given.device)
+        for t in (elements, test_elements)
+    )
     return _into(out, apply(compare_sets.isin, (a, b, bool(invert))), "isin")

@@ -26,9 +26,7 @@ _DEFAULT_COMPLEX = {"float64": "complex128"}
 # --- options -----------------------------------------------------------------
 
 
-def set_printoptions(
-    precision=None, threshold=None, edgeitems=None, linewidth=None, profile=None, sci_mode=None
-):
+def set_printoptions(precision=None, threshold=None, edgeitems=None, linewidth=None, profile=None, sci_mode=None):
     """Set how tensors print; `None` keeps an option, save that `sci_mode` goes back to automatic.
 
     Example: `set_printoptions(precision=2)` prints `tensor([0.33])` for a third.

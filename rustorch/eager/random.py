@@ -10,7 +10,7 @@ from rustorch import dtypes
 from rustorch.dtypes import FLOATING, as_dtype
 from rustorch.eager.creation import dtype_or_default, made, place, size_of
 from rustorch.eager.generator import default_generator
-from rustorch.eager.inplace import assign
+from rustorch.eager.inplace import assign, copy_
 from rustorch.eager.overloads import overload
 from rustorch.eager.recorder import apply
 from rustorch.eager.tensor import Tensor
@@ -45,7 +45,9 @@ def _floating(dtype, name):
 
 
 def _uniform(size, low, high, dtype, device, generator):
-    return draw(ops.uniform_, generator, device, size, float(low), float(high), _floating(dtype, "check_uniform_bounds"))
+    return draw(
+        ops.uniform_, generator, device, size, float(low), float(high), _floating(dtype, "check_uniform_bounds")
+    )
 
 
 def _normal(size, mean, std, dtype, device, generator):
@@ -53,32 +55,78 @@ def _normal(size, mean, std, dtype, device, generator):
 
 
 @_function
-def rand(*size, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, names=None, **kw):
+def rand(
+    *size,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    names=None,
+    **kw,
+):
     """Uniform on [0, 1)."""
     t = _uniform(_size(size, kw), 0.0, 1.0, dtype_or_default(dtype, out), place(device), generator)
     return made(t, requires_grad, out, "rand")
 
 
 @_function
-def randn(*size, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, names=None, **kw):
+def randn(
+    *size,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    names=None,
+    **kw,
+):
     """Standard normal."""
     t = _normal(_size(size, kw), 0.0, 1.0, dtype_or_default(dtype, out), place(device), generator)
     return made(t, requires_grad, out, "randn")
 
 
 def _like(input, dtype, device):
-    return tuple(input.shape), input.dtype if dtype is None else as_dtype(dtype), input.device if device is None else place(device)
+    return (
+        tuple(input.shape),
+        input.dtype if dtype is None else as_dtype(dtype),
+        input.device if device is None else place(device),
+    )
 
 
 @_function
-def rand_like(input, *, generator=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None):
+def rand_like(
+    input,
+    *,
+    generator=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    memory_format=None,
+):
     """Uniform on [0, 1), in the shape, dtype and device of ``input``."""
     size, kind, where = _like(input, dtype, device)
     return made(_uniform(size, 0.0, 1.0, kind, where, generator), requires_grad)
 
 
 @_function
-def randn_like(input, *, generator=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None):
+def randn_like(
+    input,
+    *,
+    generator=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    memory_format=None,
+):
     """Standard normal, in the shape, dtype and device of ``input``."""
     size, kind, where = _like(input, dtype, device)
     return made(_normal(size, 0.0, 1.0, kind, where, generator), requires_grad)
@@ -101,12 +149,17 @@ def _bounds(args, kw):
         if name in kw:
             given[name] = kw.pop(name)
     if kw or not {"high", "size"} <= given.keys():
-        raise ArgumentTypeError("randint() takes (low=0, high, size)" + (f"; got an unexpected keyword argument '{next(iter(kw))}'" if kw else ""))
+        raise ArgumentTypeError(
+            "randint() takes (low=0, high, size)"
+            + (f"; got an unexpected keyword argument '{next(iter(kw))}'" if kw else "")
+        )
     return given.get("low", 0), given["high"], size_of((given["size"],))
 
 
 @_function
-def randint(*args, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, **kw):
+def randint(
+    *args, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, **kw
+):
     """Whole numbers from ``low`` (default 0) up to but not including ``high``, in shape ``size``."""
     low, high, size = _bounds(args, kw)
     kind = dtypes.int64 if dtype is None and out is None else dtype_or_default(dtype, out)
@@ -114,7 +167,19 @@ def randint(*args, generator=None, out=None, dtype=None, layout=None, device=Non
 
 
 @_function
-def randint_like(input, low, high=None, *, generator=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None):
+def randint_like(
+    input,
+    low,
+    high=None,
+    *,
+    generator=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    memory_format=None,
+):
     """Whole numbers from ``low`` (default 0) below ``high``, in the shape, dtype and device of ``input``."""
     low, high = (0, low) if high is None else (low, high)
     size, kind, where = _like(input, dtype, device)
@@ -122,7 +187,9 @@ def randint_like(input, low, high=None, *, generator=None, dtype=None, layout=No
 
 
 @_function
-def randperm(n, *, generator=None, out=None, dtype=dtypes.int64, layout=None, device=None, requires_grad=False, pin_memory=False):
+def randperm(
+    n, *, generator=None, out=None, dtype=dtypes.int64, layout=None, device=None, requires_grad=False, pin_memory=False
+):
     """The numbers below ``n`` in random order."""
     if n < 0:
         raise RustorchRuntimeError(f"n must be non-negative, got {n}")
@@ -137,7 +204,19 @@ def _spread_of(std):
 
 
 @_function
-def normal(mean=0.0, std=1.0, size=None, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def normal(
+    mean=0.0,
+    std=1.0,
+    size=None,
+    *,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+):
     """Normal with means and standard deviations given as tensors or numbers (then with a ``size``)."""
     _spread_of(std)
     tensors = [x.detach() if isinstance(x, Tensor) else x for x in (mean, std)]
@@ -187,6 +266,11 @@ def _standard_gamma(input, generator=None):
     return draw(ops.standard_gamma_, generator, input.device, input)
 
 
+def _write(self, drawn: Tensor) -> Tensor:
+    """Write draws into a tensor; the gradient path of its old value ends here."""
+    return copy_(self, drawn) if self.requires_grad else assign(self, drawn)
+
+
 def _fill(fn):
     """Register an in-place method."""
     return overload(fn, namespaces=())
@@ -199,14 +283,14 @@ def uniform_(self, from_=0.0, to=1.0, *, generator=None, **kw):
     kw.pop("a", None)
     if low > to:
         raise RustorchRuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={to}")
-    return assign(self, _uniform(tuple(self.shape), low, to, self.dtype, self.device, generator))
+    return _write(self, _uniform(tuple(self.shape), low, to, self.dtype, self.device, generator))
 
 
 @_fill
 def normal_(self, mean=0.0, std=1.0, *, generator=None):
     """Fill with normal numbers."""
     _spread_of(std)
-    return assign(self, _normal(tuple(self.shape), mean, std, self.dtype, self.device, generator))
+    return _write(self, _normal(tuple(self.shape), mean, std, self.dtype, self.device, generator))
 
 
 # The largest whole number up to which each floating type has all of them.
@@ -221,8 +305,14 @@ def random_(self, from_=None, to=None, *, generator=None, **kw):
         from_, to = (0, from_) if from_ is not None else (0, None)
     if to is None:
         name = self.dtype.name
-        to = _WHOLE[name] + 1 if name in _WHOLE else 2 if name == "bool" else 1 << (8 * self.dtype.itemsize - self.dtype.is_signed)
-    return assign(self, _integers(tuple(self.shape), from_, to, self.dtype, self.device, generator))
+        to = (
+            _WHOLE[name] + 1
+            if name in _WHOLE
+            else 2
+            if name == "bool"
+            else 1 << (8 * self.dtype.itemsize - self.dtype.is_signed)
+        )
+    return _write(self, _integers(tuple(self.shape), from_, to, self.dtype, self.device, generator))
 
 
 @_fill
@@ -231,11 +321,11 @@ def bernoulli_(self, p=0.5, *, generator=None):
     if not isinstance(p, Tensor) and not 0 <= p <= 1:
         raise RustorchRuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
     p = p.detach() if isinstance(p, Tensor) else float(p)
-    return assign(self, draw(ops.bernoulli_, generator, self.device, p, tuple(self.shape), self.dtype))
+    return _write(self, draw(ops.bernoulli_, generator, self.device, p, tuple(self.shape), self.dtype))
 
 
 def _draw_into(self, op, generator, *numbers):
-    return assign(self, draw(op, generator, self.device, tuple(self.shape), *(float(x) for x in numbers), self.dtype))
+    return _write(self, draw(op, generator, self.device, tuple(self.shape), *(float(x) for x in numbers), self.dtype))
 
 
 def _positive(name, value, what):

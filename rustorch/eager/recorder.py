@@ -12,9 +12,9 @@ import numpy as np
 from rustorch import dtypes
 from rustorch.devices import Device
 from rustorch.dtypes import DType
-from rustorch.eager.state import local
-from rustorch.eager.storage import Storage
 from rustorch.eager.nodes import leaf, select, tape_of
+from rustorch.eager.state import local
+from rustorch.eager.storage import PENDING_LIMIT, Storage, flush, over_limit
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.graph import Node, aval
@@ -24,10 +24,6 @@ from rustorch.lowering import observe
 from rustorch.lowering.infer import SIGS, infer
 from rustorch.lowering.placement import canonical, device_of, put
 from rustorch.lowering.template import ARRAY, NUMBER, Group
-
-# A thread that recorded this many tensors without a look starts a program on its own; it waits
-# (at most as long again) for an op like the first one, so that loops cut at the same place.
-PENDING_LIMIT = 2048
 
 _new = object.__new__
 _NUMBERS = (float, int, complex, bool)
@@ -42,18 +38,8 @@ def wrap(node: Node) -> Tensor:
     pending = local.pending
     pending.append(ref(s))
     if len(pending) > PENDING_LIMIT:
-        _over_limit(pending, node)
+        over_limit(node)
     return t
-
-
-def _over_limit(pending, node) -> None:
-    first = pending[0]
-    if type(first) is not tuple:  # remember what kind of op this stretch began with
-        alive = first()
-        pending[0] = (alive.node.sig if alive is not None else None, first)
-        first = pending[0]
-    if node.sig is first[0] or len(pending) > 2 * PENDING_LIMIT:
-        flush()
 
 
 def from_host(array: np.ndarray, device: Device | None = None) -> Tensor:
@@ -66,19 +52,6 @@ def from_array(array, device: Device | None = None) -> Tensor:
     """A tensor over a JAX array, without a copy."""
     device = device or device_of(array)
     return wrap(leaf(array, aval(tuple(array.shape), dtypes.from_numpy(array.dtype), device)))
-
-
-def flush(extra=()) -> None:
-    """Compute every pending node of this thread's live tensors, and ``extra``, as one program."""
-    local.deferred = None
-    pending, local.pending = local.pending, []
-    roots = list(extra)
-    for r in pending:
-        s = r() if type(r) is not tuple else r[1]()
-        if s is not None and s.node.value is None:
-            roots.append(s.node)
-    if roots:
-        compiler.run(roots)
 
 
 def value_of(t: Tensor):
@@ -218,7 +191,9 @@ def _static(op, i, a, numbers):
         hash(a)
     except TypeError:
         name = op.params[i] if i < len(op.params) else f"#{i + 1}"
-        raise TypeError(f"{op.name}(): argument '{name}' (position {i + 1}) must be Tensor or a number, not {type(a).__name__}") from None
+        raise TypeError(
+            f"{op.name}(): argument '{name}' (position {i + 1}) must be Tensor or a number, not {type(a).__name__}"
+        ) from None
     return a
 
 

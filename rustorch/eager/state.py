@@ -10,6 +10,7 @@ class _Local(threading.local):
     inference = False
     anomaly = False  # remember the user's line of every node?
     pending: list  # weak references to storages whose node had no value when they were made
+    cut_at = None  # the kind of op at which a long stretch without a look was last cut
     looked = False  # was a value with a gradient path looked at since the last optimizer step?
     deferred = None  # nodes of an optimizer step that waits for the next program
 

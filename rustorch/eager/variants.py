@@ -35,7 +35,15 @@ def _general(op: Op):
     variadic, fields, takes_out = op.variadic, op.fields, op.out
 
     def function(*args, **kwargs):
-        if variadic is not None and len(args) > variadic and (type(args[variadic]) is int or hasattr(args[variadic], "__index__") and not isinstance(args[variadic], Tensor)):
+        if (
+            variadic is not None
+            and len(args) > variadic
+            and (
+                type(args[variadic]) is int
+                or hasattr(args[variadic], "__index__")
+                and not isinstance(args[variadic], Tensor)
+            )
+        ):
             args = (*args[:variadic], tuple(args[variadic:]))
         if kwargs and takes_out:
             out = kwargs.pop("out", None)
@@ -94,7 +102,12 @@ def _view_function(op: Op):
     variadic, lifts = op.variadic, op.lifts
 
     def function(*args, **kwargs):
-        if variadic is not None and len(args) > variadic and type(args[variadic]) not in (tuple, list) and not isinstance(args[variadic], tuple):
+        if (
+            variadic is not None
+            and len(args) > variadic
+            and type(args[variadic]) not in (tuple, list)
+            and not isinstance(args[variadic], tuple)
+        ):
             args = (*args[:variadic], tuple(args[variadic:]))
         if kwargs or len(args) < op.required:
             args = op.bind(args, kwargs)
@@ -102,7 +115,9 @@ def _view_function(op: Op):
             raise TypeError(f"{op.name}() takes {len(op.params)} positional arguments but {len(args)} were given")
         input = args[0]
         if not isinstance(input, Tensor):
-            raise ArgumentTypeError(f"{op.name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+            raise ArgumentTypeError(
+                f"{op.name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+            )
         template, numbers = [ARRAY], []
         for lift, a in zip(lifts[1:], args[1:]):
             if lift:
@@ -152,5 +167,3 @@ def _repr_result(self):
 
 def _rebuild_result(name, fields, values):
     return return_type(name, fields)(*values)
-
-

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+
+import numpy as np
+
 from rustorch import dtypes
 from rustorch.dtypes import DType
 from rustorch.eager.indexing import select as select_at
@@ -11,6 +15,7 @@ from rustorch.eager.tensor import Tensor
 from rustorch.eager.variants import function_of, static
 from rustorch.eager.views import make_view, node_of, root_of
 from rustorch.errors import RustorchRuntimeError, check, wrap_dim
+from rustorch.lowering.infer import dummy
 from rustorch.lowering.ops import view as lowered
 from rustorch.lowering.template import ARRAY
 from rustorch.size import Size
@@ -66,14 +71,22 @@ def view_as(self: Tensor, other: Tensor) -> Tensor:
 
 
 def _reshape(t: Tensor, shape) -> Tensor:
-    if node_of(t).aval.strides is None:
+    aval = node_of(t).aval
+    if aval.strides is None or _aliases(aval, shape):
         return make_view(t, lowered.view_, (ARRAY, shape))
+    return apply(lowered.reshape_copy, (t, shape))
+
+
+@functools.lru_cache(4096)
+def _aliases(aval, shape) -> bool:
+    """Can this shape be a view of these strides?"""
     try:
-        return make_view(t, lowered.view_, (ARRAY, shape))
+        lowered.view_.body(np, dummy(aval), shape)
     except RustorchRuntimeError as e:
         if "view size is not compatible" not in str(e):
             raise
-    return apply(lowered.reshape_copy, (t, shape))
+        return False
+    return True
 
 
 def reshape(input: Tensor, shape) -> Tensor:
@@ -190,7 +203,9 @@ def select(input: Tensor, dim: int, index) -> Tensor:
     d, n = wrap_dim(dim, input.ndim), input.shape[wrap_dim(dim, input.ndim)]
     index = index.__index__()
     if not -n <= index < n:
-        raise IndexError(f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {d}")
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {d}"
+        )
     return select_at(input, d, index)
 
 
@@ -235,7 +250,9 @@ def split(tensor: Tensor, split_size_or_sections, dim: int = 0):
     return _split_sizes(tensor, sizes, d, "SplitBackward0")
 
 
-METHODS["split_with_sizes"] = VIEWS["split_with_sizes"] = lambda input, split_sizes, dim=0: split(input, list(split_sizes), dim)
+METHODS["split_with_sizes"] = VIEWS["split_with_sizes"] = lambda input, split_sizes, dim=0: split(
+    input, list(split_sizes), dim
+)
 
 
 @both
@@ -244,7 +261,11 @@ def chunk(input: Tensor, chunks: int, dim: int = 0):
     check(input.ndim > 0, "chunk expects at least a 1-dimensional tensor")
     check(chunks > 0, f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     n = input.shape[wrap_dim(dim, input.ndim)]
-    return split(input, max(-(-n // chunks), 1) if n else 1, dim) if n else _split_sizes(input, [0] * chunks, wrap_dim(dim, input.ndim), "SplitBackward0")
+    return (
+        split(input, max(-(-n // chunks), 1) if n else 1, dim)
+        if n
+        else _split_sizes(input, [0] * chunks, wrap_dim(dim, input.ndim), "SplitBackward0")
+    )
 
 
 @both
@@ -317,7 +338,10 @@ def positive(input: Tensor) -> Tensor:
 def _reversed_property(name, check_2d):
     def prop(self):
         if check_2d:
-            check(self.ndim >= 2, f"tensor.{name} is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor.")
+            check(
+                self.ndim >= 2,
+                f"tensor.{name} is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor.",
+            )
             return self.transpose(-2, -1)
         return self.permute(tuple(range(self.ndim))[::-1])
 
@@ -329,7 +353,9 @@ def _reversed_property(name, check_2d):
 PROPERTIES = {
     "T": _reversed_property("T", False),
     "mT": _reversed_property("mT", True),
-    "H": property(lambda self: self.transpose(-2, -1).conj() if self.ndim >= 2 else self.conj(), doc="Conjugate transpose."),
+    "H": property(
+        lambda self: self.transpose(-2, -1).conj() if self.ndim >= 2 else self.conj(), doc="Conjugate transpose."
+    ),
     "mH": property(lambda self: self.transpose(-2, -1).conj(), doc="Conjugate transpose of the last two dimensions."),
 }
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from rustorch.eager.nodes import alias, apply_node, replace
 from rustorch.eager.state import local
-from rustorch.eager.storage import Storage
 from rustorch.eager.tensor import Tensor
 from rustorch.errors import RustorchRuntimeError
 from rustorch.graph import NO_TAPE, ON_TAPE, Node
@@ -135,11 +134,6 @@ def make_view(t: Tensor, op, template, numbers=()) -> Tensor:
     return _view_of(t, (op, template, numbers))
 
 
-def register(s: Storage) -> None:
-    """Note that a storage has something to compute."""
-    local.pending.append(ref(s))
-
-
 def write(t: Tensor, node: Node) -> None:
     """Make ``node`` the value of ``t`` for every alias; with gradient if the node is on the tape."""
     s = t._storage
@@ -152,10 +146,12 @@ def write(t: Tensor, node: Node) -> None:
     s.node = node
     s.epoch += 1
     s.writes += 1
-    if not t._leaf and (node.tape or t._node is None or not t._node.tape):
+    if t._leaf:
+        t._node = None  # a reference to the old value would keep its buffer from being donated
+    elif node.tape or t._node is None or not t._node.tape:
         t._node = node
         t._epoch = s.epoch
-    register(s)
+    s.register()
 
 
 def check_writable(t: Tensor) -> None:
@@ -170,7 +166,9 @@ def check_writable(t: Tensor) -> None:
         if t._leaf:
             raise RustorchRuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
         if t._parent is not None and root_of(t)._leaf:
-            raise RustorchRuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+            raise RustorchRuntimeError(
+                "a view of a leaf Variable that requires grad is being used in an in-place operation."
+            )
     strides = node_of(t).aval.strides
     if strides is not None and any(s == 0 and n > 1 for s, n in zip(strides, node_of(t).aval.shape)):
         raise RustorchRuntimeError(
@@ -216,4 +214,3 @@ def _scatter_op(view_op, template) -> Op:
         return _scatter_body(base, new, view_op, template, numbers)
 
     return Op(copy_slices, "scatter", name="copy_slices", method=False, function=False, grad_name="CopySlices")
-

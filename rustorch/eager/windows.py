@@ -23,7 +23,9 @@ def _window(name, op, n, args, dtype, device, requires_grad):
 
 
 @factory
-def bartlett_window(window_length, periodic=True, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def bartlett_window(
+    window_length, periodic=True, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
     """A triangle: ``1 - |2 i / (n - 1) - 1|``."""
     return _window("bartlett_window", ops.bartlett_window_, window_length, (periodic,), dtype, device, requires_grad)
 
@@ -34,27 +36,54 @@ def _cosine(name, n, coefficients, periodic, dtype, device, requires_grad):
 
 
 @factory
-def hann_window(window_length, periodic=True, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def hann_window(
+    window_length, periodic=True, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
     """``(1 - cos(2 pi i / (n - 1))) / 2``."""
     return _cosine("hann_window", window_length, (0.5, 0.5), periodic, dtype, device, requires_grad)
 
 
 @factory
-def hamming_window(window_length, periodic=True, alpha=0.54, beta=0.46, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def hamming_window(
+    window_length,
+    periodic=True,
+    alpha=0.54,
+    beta=0.46,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+):
     """``alpha - beta cos(2 pi i / (n - 1))``."""
     return _cosine("hamming_window", window_length, (alpha, beta), periodic, dtype, device, requires_grad)
 
 
 @factory
-def blackman_window(window_length, periodic=True, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def blackman_window(
+    window_length, periodic=True, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
     """``0.42 - 0.5 cos(t) + 0.08 cos(2 t)``."""
     return _cosine("blackman_window", window_length, (0.42, 0.5, 0.08), periodic, dtype, device, requires_grad)
 
 
 @factory
-def kaiser_window(window_length, periodic=True, beta=12.0, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def kaiser_window(
+    window_length,
+    periodic=True,
+    beta=12.0,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+):
     """``i0(beta sqrt(1 - r^2)) / i0(beta)`` for ``r`` from -1 to 1."""
-    return _window("kaiser_window", ops.kaiser_window_, window_length, (float(beta), bool(periodic)), dtype, device, requires_grad)
+    return _window(
+        "kaiser_window", ops.kaiser_window_, window_length, (float(beta), bool(periodic)), dtype, device, requires_grad
+    )
 
 
 def _signal(fn):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import jax
 
+from rustorch import dtypes
 from rustorch.eager.convert import mark_exported
 from rustorch.eager.modes import no_grad
 from rustorch.eager.nodes import leaf
@@ -14,7 +15,6 @@ from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.graph import aval
-from rustorch import dtypes
 from rustorch.interop import arrays
 from rustorch.lowering.emit import evaluate
 from rustorch.lowering.placement import x64
@@ -72,7 +72,7 @@ def _call_pure(module, params, args, kwargs):
                 saved[name] = (t._storage, t._node, t._epoch, t._leaf)
                 fresh = _lift(array)
                 t._storage, t._node, t._epoch, t._leaf = fresh._storage, fresh._node, fresh._epoch, False
-            as_tensor = lambda x: _lift(x) if hasattr(x, "shape") and hasattr(x, "dtype") else x  # noqa: E731
+            as_tensor = lambda x: _lift(x) if hasattr(x, "shape") and hasattr(x, "dtype") else x
             args, kwargs = jax.tree.map(as_tensor, (args, kwargs))
             out = module(*args, **kwargs)
             leaves, tree = jax.tree.flatten(out, is_leaf=lambda x: isinstance(x, Tensor))

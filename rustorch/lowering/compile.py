@@ -15,8 +15,8 @@ import numpy as np
 from rustorch.graph import ON_TAPE
 from rustorch.lowering import observe
 from rustorch.lowering.emit import evaluate
-from rustorch.lowering.plan import Plan
 from rustorch.lowering.placement import jax_device, x64
+from rustorch.lowering.plan import Plan
 from rustorch.lowering.platform import platform
 from rustorch.lowering.promote import weak
 

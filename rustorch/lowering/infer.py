@@ -103,7 +103,9 @@ def elementwise_strides(shape, inputs):
     for a in inputs:
         strides = a.strides if a.strides is not None else _dense(a.shape)
         pad = ndim - a.ndim
-        operands.append([0] * pad + [0 if n == 1 and shape[i + pad] != 1 else s for i, (n, s) in enumerate(zip(a.shape, strides))])
+        operands.append(
+            [0] * pad + [0 if n == 1 and shape[i + pad] != 1 else s for i, (n, s) in enumerate(zip(a.shape, strides))]
+        )
 
     def slower(i, j) -> int:  # >0: dimension i is outside j
         for s in operands:

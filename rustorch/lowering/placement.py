@@ -40,7 +40,9 @@ def jax_device(device: Device):
         return found[0]
     if not found:
         if device.type == "cuda":
-            raise DeviceError("Found no NVIDIA driver on your system, or no GPU build of jaxlib. Please check that you have an NVIDIA GPU and installed jax[cuda]. Torch not compiled with CUDA enabled")
+            raise DeviceError(
+                "Found no NVIDIA driver on your system, or no GPU build of jaxlib. Please check that you have an NVIDIA GPU and installed jax[cuda]. Torch not compiled with CUDA enabled"
+            )
         raise DeviceError(f"No {device.type} device is visible to JAX. Received: {device}")
     if index >= len(found):
         raise DeviceError(f"invalid device ordinal: {device}; this machine has {len(found)} {device.type} device(s)")

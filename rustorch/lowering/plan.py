@@ -85,13 +85,22 @@ class Plan:
         candidates = [i for i, leaf in enumerate(self.leaves) if leaf.overwritten and not leaf.exported]
         if not candidates:
             return []
+        uses = self._uses()
+        kept = self._kept(uses)
+        # References besides `inputs`: self.index, self.leaves, `uses`, and getrefcount's argument.
+        return [
+            i
+            for i in candidates
+            if self.leaves[i] not in kept and sys.getrefcount(self.leaves[i]) <= uses[self.leaves[i]] + 4
+        ]
+
+    def _uses(self) -> dict[Node, int]:
+        """How often each node is an input (in its own function: a loop variable is a reference too)."""
         uses: dict[Node, int] = {}
         for node in self.nodes:
             for a in node.inputs:
                 uses[a] = uses.get(a, 0) + 1
-        kept = self._kept(uses)
-        # References besides `inputs`: self.index, self.leaves, `uses`, and getrefcount's argument.
-        return [i for i in candidates if self.leaves[i] not in kept and sys.getrefcount(self.leaves[i]) <= uses[self.leaves[i]] + 4]
+        return uses
 
     def _kept(self, uses) -> set[Node]:
         """Everything that stays reachable: below a live tape, or below a node held from outside."""

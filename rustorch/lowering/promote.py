@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.extend.core.primitives import convert_element_type_p
 
 from rustorch import dtypes
 from rustorch.dtypes import BOOL, COMPLEX, FLOATING, INTEGER, DType
+from rustorch.errors import ShapeMismatchError
+from rustorch.size import Size
 
 
 def is_number(x) -> bool:
@@ -89,6 +92,27 @@ def cast(x, dtype: DType):
     return x.astype(target)
 
 
+def check_broadcast(operands) -> None:
+    """Raise unless the shapes of arrays broadcast together.
+
+    Raises:
+        ShapeMismatchError: with PyTorch's message; it names the last dimension that does not fit.
+    """
+    first = ()
+    for x in operands:
+        shape = getattr(x, "shape", ())
+        for i in range(1, min(len(first), len(shape)) + 1):
+            a, b = first[-i], shape[-i]
+            if a != b and a != 1 and b != 1:
+                raise ShapeMismatchError(
+                    f"The size of tensor a ({a}) must match the size of tensor b ({b}) "
+                    f"at non-singleton dimension {max(len(first), len(shape)) - i}",
+                    Size(first),
+                    Size(shape),
+                )
+        first = np.broadcast_shapes(first, shape)
+
+
 def promoting(body, mode: str):
     """Wrap a body so that its array operands arrive broadcastable and in one dtype."""
     code = body.__code__
@@ -106,6 +130,7 @@ def promoting(body, mode: str):
         if mode == "float" and dtype.kind < FLOATING:
             dtype = dtypes.get_default_dtype()
         cast_args = [a if a is None else cast(a, dtype) for a in args[:count]]
+        check_broadcast(operands)
         out = body(*cast_args, *args[count:], **kwargs)
         return out
 

@@ -47,7 +47,9 @@ class Op:
         positional = code.co_argcount
         self.params = code.co_varnames[skip : positional + code.co_kwonlyargcount]
         self.keyword_only = positional - skip
-        defaults = dict(zip(code.co_varnames[positional - len(body.__defaults__ or ()) : positional], body.__defaults__ or ()))
+        defaults = dict(
+            zip(code.co_varnames[positional - len(body.__defaults__ or ()) : positional], body.__defaults__ or ())
+        )
         defaults.update(body.__kwdefaults__ or {})
         self.defaults = defaults
         self.required = sum(p not in defaults for p in self.params)

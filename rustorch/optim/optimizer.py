@@ -12,10 +12,11 @@ from itertools import chain
 
 import numpy as np
 
-from rustorch.eager.methods import RemovableHandle
+from rustorch.eager.hooks import RemovableHandle
 from rustorch.eager.modes import enable_grad, no_grad
 from rustorch.eager.nodes import apply_node, select
-from rustorch.eager.recorder import flush, from_host, step_done
+from rustorch.eager.recorder import from_host, step_done
+from rustorch.eager.storage import flush
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of, write
 from rustorch.lowering.table import Op
@@ -51,7 +52,9 @@ class Optimizer:
         self.param_groups: list[dict] = []
         self._pre_hooks: OrderedDict = OrderedDict()
         self._post_hooks: OrderedDict = OrderedDict()
-        self._state_hooks: dict[str, OrderedDict] = {k: OrderedDict() for k in ("save_pre", "save_post", "load_pre", "load_post")}
+        self._state_hooks: dict[str, OrderedDict] = {
+            k: OrderedDict() for k in ("save_pre", "save_post", "load_pre", "load_post")
+        }
         if isinstance(params, Tensor):
             raise TypeError(
                 f"params argument given to the optimizer should be an iterable of Tensors or dicts, but got {params.type()}"
@@ -235,8 +238,15 @@ class Optimizer:
         for group in self.param_groups:
             for p in group["params"]:
                 index.setdefault(id(p), len(index))
-        groups = [{**{k: v for k, v in g.items() if k != "params"}, "params": [index[id(p)] for p in g["params"]]} for g in self.param_groups]
-        state = {index[id(p)]: {k: self.pack_state(k, v) for k, v in s.items()} for p, s in self.state.items() if id(p) in index}
+        groups = [
+            {**{k: v for k, v in g.items() if k != "params"}, "params": [index[id(p)] for p in g["params"]]}
+            for g in self.param_groups
+        ]
+        state = {
+            index[id(p)]: {k: self.pack_state(k, v) for k, v in s.items()}
+            for p, s in self.state.items()
+            if id(p) in index
+        }
         out = {"state": state, "param_groups": groups}
         for hook in self._state_hooks["save_post"].values():
             out = hook(self, out) or out
@@ -258,8 +268,12 @@ class Optimizer:
         if len(groups) != len(saved):
             raise ValueError("loaded state dict has a different number of parameter groups")
         if any(len(g["params"]) != len(s["params"]) for g, s in zip(groups, saved)):
-            raise ValueError("loaded state dict contains a parameter group that doesn't match the size of optimizer's group")
-        pairs = dict(zip(chain.from_iterable(s["params"] for s in saved), chain.from_iterable(g["params"] for g in groups)))
+            raise ValueError(
+                "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
+            )
+        pairs = dict(
+            zip(chain.from_iterable(s["params"] for s in saved), chain.from_iterable(g["params"] for g in groups))
+        )
         state: dict = defaultdict(dict)
         for key, entries in state_dict["state"].items():
             p = pairs.get(key)

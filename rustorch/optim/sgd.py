@@ -36,7 +36,9 @@ class SGD(Optimizer):
 
     def __init__(self, params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, *, maximize=False,
                  foreach=None, differentiable=False, fused=None):  # fmt: skip
-        at_least(0, lr=(lr, "learning rate"), momentum=(momentum, "momentum"), weight_decay=(weight_decay, "weight_decay"))
+        at_least(
+            0, lr=(lr, "learning rate"), momentum=(momentum, "momentum"), weight_decay=(weight_decay, "weight_decay")
+        )
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         super().__init__(params, dict(

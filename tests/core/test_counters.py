@@ -106,7 +106,9 @@ def clipped(loop, i):
     loop.optimizer.step()
 
 
-@pytest.mark.parametrize("step", [plain, item_after, item_before_step, item_before_backward, scheduled, accumulated, clipped])
+@pytest.mark.parametrize(
+    "step", [plain, item_after, item_before_step, item_before_backward, scheduled, accumulated, clipped]
+)
 def test_one_dispatch_per_step(step):
     loop = Loop()
     start = counters()

@@ -28,7 +28,9 @@ def part(module: str) -> str:
 def imports(path: Path):
     """(module, is it inside a function?) of every import of our own modules."""
     tree = ast.parse(path.read_text())
-    inside = {id(n) for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef)) for n in ast.walk(f)}
+    inside = {
+        id(n) for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef)) for n in ast.walk(f)
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "rustorch":
             names = [f"rustorch.{a.name}" for a in node.names] if node.module == "rustorch" else [node.module]
@@ -62,7 +64,13 @@ def test_no_torch_inside():
         if path.relative_to(ROOT).parts[0] == "interop":
             continue
         for node in ast.walk(ast.parse(path.read_text())):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names = (
+                [a.name for a in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
             assert not any(n.split(".")[0] == "torch" for n in names), path
 
 

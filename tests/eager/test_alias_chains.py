@@ -215,4 +215,11 @@ def test_chains_match_torch(steps):
 @pytest.mark.parametrize("seed", range(12))
 def test_chains_match_torch_compiled(seed):
     rng = np.random.default_rng(seed)
-    run_chain([tuple(int(x) for x in rng.integers(0, 12, 1)) + (int(rng.integers(len(OPS))),) + tuple(int(x) for x in rng.integers(0, 12, 3)) for _ in range(8)])
+    run_chain(
+        [
+            tuple(int(x) for x in rng.integers(0, 12, 1))
+            + (int(rng.integers(len(OPS))),)
+            + tuple(int(x) for x in rng.integers(0, 12, 3))
+            for _ in range(8)
+        ]
+    )

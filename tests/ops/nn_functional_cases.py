@@ -92,10 +92,18 @@ LINEAR = [
     ("embedding_bag", (I(5, 3, 4), _w), {"mode": "sum", "per_sample_weights": X(3, 4)}),
     ("embedding_bag", (I(5, 7), _w, np.array([0, 2, 2, 5])), {"mode": "mean"}),
     ("embedding_bag", (I(5, 7), _w, np.array([0, 2, 5])), {"mode": "max"}),
-    ("embedding_bag", (I(5, 7), _w, np.array([0, 2, 7])), {"mode": "sum", "include_last_offset": True, "padding_idx": 1}),
+    (
+        "embedding_bag",
+        (I(5, 7), _w, np.array([0, 2, 7])),
+        {"mode": "sum", "include_last_offset": True, "padding_idx": 1},
+    ),
     ("scaled_dot_product_attention", (X(2, 3, 4, 6), X(2, 3, 5, 6), X(2, 3, 5, 7)), {}),
     ("scaled_dot_product_attention", (X(2, 3, 4, 6), X(2, 3, 4, 6), X(2, 3, 4, 6)), {"is_causal": True}),
-    ("scaled_dot_product_attention", (X(2, 3, 4, 6), X(2, 3, 5, 6), X(2, 3, 5, 7)), {"attn_mask": X(4, 5), "scale": 0.3}),
+    (
+        "scaled_dot_product_attention",
+        (X(2, 3, 4, 6), X(2, 3, 5, 6), X(2, 3, 5, 7)),
+        {"attn_mask": X(4, 5), "scale": 0.3},
+    ),
     ("scaled_dot_product_attention", (X(2, 3, 4, 6), X(2, 3, 5, 6), X(2, 3, 5, 7)), {"attn_mask": X(2, 1, 4, 5) > 0}),
     ("scaled_dot_product_attention", (X(2, 4, 4, 6), X(2, 2, 5, 6), X(2, 2, 5, 7)), {"enable_gqa": True}),
     ("scaled_dot_product_attention", (X(4, 6), X(5, 6), X(5, 7)), {}),
@@ -163,7 +171,11 @@ _p, _q = P(4, 6), P(4, 6)
 _classes = I(6, 4)
 _dense = I(6, 4, 3)
 LOSS = [
-    *((name, (_a, _b), {"reduction": r}) for name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss") for r in ("mean", "sum", "none")),
+    *(
+        (name, (_a, _b), {"reduction": r})
+        for name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
+        for r in ("mean", "sum", "none")
+    ),
     ("mse_loss", (_a, _b), {"weight": Fixed(_p)}),
     ("smooth_l1_loss", (_a, _b), {"beta": 0.3}),
     ("smooth_l1_loss", (_a, _b), {"beta": 0.0}),
@@ -182,7 +194,11 @@ LOSS = [
     ("binary_cross_entropy", (_p, _q), {}),
     ("binary_cross_entropy", (_p, Fixed(_q)), {"weight": Fixed(P(6)), "reduction": "none"}),
     ("binary_cross_entropy_with_logits", (_x, _p), {}),
-    ("binary_cross_entropy_with_logits", (_x, Fixed(_p)), {"pos_weight": Fixed(P(6)), "weight": Fixed(P(6)), "reduction": "sum"}),
+    (
+        "binary_cross_entropy_with_logits",
+        (_x, Fixed(_p)),
+        {"pos_weight": Fixed(P(6)), "weight": Fixed(P(6)), "reduction": "sum"},
+    ),
     ("kl_div", (_x, _p), {}),
     ("kl_div", (_x, _a), {"log_target": True, "reduction": "batchmean"}),
     ("poisson_nll_loss", (_x, _p * 4), {"full": True}),
@@ -199,7 +215,11 @@ LOSS = [
     ("triplet_margin_loss", (_a, _b, _x), {"swap": True, "p": 1.0, "margin": 0.3, "reduction": "none"}),
     ("multi_margin_loss", (_x, _classes), {}),
     ("multi_margin_loss", (_x, _classes), {"p": 2, "margin": 0.4, "weight": Fixed(P(6)), "reduction": "none"}),
-    ("multilabel_margin_loss", (_x, np.array([[0, 2, -1, 0, 1, 2], [5, 4, 3, 2, 1, 0], [-1, 1, 1, 1, 1, 1], [3, -1, 0, 0, 0, 0]])), {}),
+    (
+        "multilabel_margin_loss",
+        (_x, np.array([[0, 2, -1, 0, 1, 2], [5, 4, 3, 2, 1, 0], [-1, 1, 1, 1, 1, 1], [3, -1, 0, 0, 0, 0]])),
+        {},
+    ),
     ("multilabel_soft_margin_loss", (_x, Fixed(_p)), {"weight": Fixed(P(6))}),
     ("cosine_similarity", (_a, _b), {}),
     ("cosine_similarity", (_a, X(6)), {"dim": 0}),

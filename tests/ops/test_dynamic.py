@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 from op_oracle import Fixed, check
 
 import rustorch
-import torch
 
 RNG = np.random.default_rng(5)
 M = RNG.standard_normal((3, 4)).astype(np.float32)
@@ -20,6 +20,8 @@ CASES = [
     ("nonzero", (N,), {"as_tuple": True}),
     ("nonzero", (np.array(3, np.float32),), {}),
     ("argwhere", (POS,), {}),
+    ("nonzero_static", (N,), {"size": 14}),
+    ("unravel_index", (np.array([3, 11]), (3, 4)), {}),
     ("masked_select", (M, POS), {}),
     ("masked_select", (M, POS[:, :1]), {}),
     ("unique", (N,), {}),

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 from op_oracle import check
 
 import rustorch
-import torch
 
 RNG = np.random.default_rng(2)
 

@@ -84,9 +84,7 @@ def attention(q, k, v, mask=None, keep=None, *, causal=False, scale=None):
     return _batched((p if keep is None else p * keep).astype(q.dtype), v, -1, -2)
 
 
-def attention_vjp(
-    ct, q, k, v, mask=None, keep=None, *, causal=False, scale=None, needs=(True, True, True, False)
-):
+def attention_vjp(ct, q, k, v, mask=None, keep=None, *, causal=False, scale=None, needs=(True, True, True, False)):
     """Gradients for q, k, v and an added (float) mask."""
     scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
     p = _weights(q, k, mask, causal, scale)

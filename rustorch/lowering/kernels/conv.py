@@ -1,6 +1,6 @@
 """Convolution in one, two or three dimensions, torch's layout outside, channels-last inside.
 
-Which form is used on the CPU, by the first rule that fits (64-bit, non-grouped unless said):
+Which form is used on the CPU, by the first rule that fits:
 
 =====================  =====================================  ===============================
 case                   forward                                weight gradient
@@ -46,9 +46,7 @@ def _lax(x, weight, stride, padding, dilation, groups):
     """The plain convolution of ``x (n, *space, c)`` with ``weight (o, c/groups, *k)``."""
     rank = weight.ndim - 2
     last = tuple(range(1, rank + 1))
-    spec = lax.ConvDimensionNumbers(
-        (0, rank + 1, *last), (rank + 1, rank, *range(rank)), (0, rank + 1, *last)
-    )
+    spec = lax.ConvDimensionNumbers((0, rank + 1, *last), (rank + 1, rank, *range(rank)), (0, rank + 1, *last))
     return lax.conv_general_dilated(
         x, weight.transpose(*range(2, rank + 2), 1, 0), stride, padding,
         rhs_dilation=dilation, dimension_numbers=spec, feature_group_count=groups,
@@ -57,9 +55,7 @@ def _lax(x, weight, stride, padding, dilation, groups):
 
 def _taps(x, weight, stride, padding, dilation):
     window = weight.shape[2:]
-    out = [
-        extent(*axis) for axis in zip(x.shape[1:-1], window, stride, dilation, padding, strict=True)
-    ]
+    out = [extent(*axis) for axis in zip(x.shape[1:-1], window, stride, dilation, padding, strict=True)]
     x = pad_space(x, padding)
     return {at: tap(x, at, out, stride, dilation) for at in places(window)}
 
@@ -82,9 +78,7 @@ def _depthwise(x, weight, *geometry):
 def _outer(x, weight, *geometry):
     taps = _taps(x, weight, *geometry)
     return sum(
-        t[..., c : c + 1] * weight[(slice(None), c, *at)]
-        for at, t in taps.items()
-        for c in range(weight.shape[1])
+        t[..., c : c + 1] * weight[(slice(None), c, *at)] for at, t in taps.items() for c in range(weight.shape[1])
     )
 
 
@@ -136,9 +130,7 @@ def conv(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
     return channels_first(once(y) if cheap else y)
 
 
-def conv_vjp(
-    ct, x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1, needs=(True,) * 3
-):
+def conv_vjp(ct, x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1, needs=(True,) * 3):
     """Gradients of ``conv`` for x, weight and bias."""
     geometry = _settings(weight, stride, padding, dilation)
     g, z = once(channels_last(ct)), channels_last(x)

@@ -22,6 +22,4 @@ def embedding_vjp(ct, weight, index, *, padding_idx=None, needs=(True,)):
     numbers = lax.ScatterDimensionNumbers(tuple(range(1, weight.ndim)), (0,), (0,))
     updates = ct.reshape(-1, *weight.shape[1:])
     zeros = jnp.zeros(weight.shape, ct.dtype)
-    return (
-        lax.scatter_add(zeros, flat, updates, numbers, mode=lax.GatherScatterMode.FILL_OR_DROP),
-    )
+    return (lax.scatter_add(zeros, flat, updates, numbers, mode=lax.GatherScatterMode.FILL_OR_DROP),)

@@ -34,9 +34,7 @@ def _axis(logits):
     return 0 if logits.ndim == 1 else 1
 
 
-def cross_entropy(
-    logits, target, weight=None, *, ignore_index=-100, label_smoothing=0.0, reduction="mean"
-):
+def cross_entropy(logits, target, weight=None, *, ignore_index=-100, label_smoothing=0.0, reduction="mean"):
     """``logits (C,)``, ``(N, C)`` or ``(N, C, ...)`` and integer ``target`` without the C axis."""
     axis, kind = _axis(logits), wide(logits.dtype)
     logp = log_softmax(logits.astype(kind), axis)

@@ -11,7 +11,6 @@ a longer way through the variance, in more reductions; the closed form and the s
 The recomputed ``xhat`` is merged with the forward's by XLA: the expressions are the same.
 """
 
-import jax.numpy as jnp
 from jax import lax
 
 from .sums import column_sum, once, row_sum, wide

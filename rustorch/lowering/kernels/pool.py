@@ -18,8 +18,17 @@ import numpy as np
 from jax import lax
 
 from .sums import once, wide
-from .windows import channels_first, channels_last, extent, pad_space, pairs, per_axis, places
-from .windows import tap, untap
+from .windows import (
+    channels_first,
+    channels_last,
+    extent,
+    pad_space,
+    pairs,
+    per_axis,
+    places,
+    tap,
+    untap,
+)
 
 
 def _geometry(x, window, stride, padding, dilation, ceil_mode):
@@ -82,9 +91,7 @@ def max_pool_with_indices(x, window, *, stride=None, padding=0, dilation=1, ceil
     return channels_first(best), channels_first(flat)
 
 
-def max_pool_vjp(
-    ct, x, window, *, stride=None, padding=0, dilation=1, ceil_mode=False, needs=(True,)
-):
+def max_pool_vjp(ct, x, window, *, stride=None, padding=0, dilation=1, ceil_mode=False, needs=(True,)):
     """The cotangent sent to the place each maximum came from."""
     geometry = _geometry(x, window, stride, padding, dilation, ceil_mode)
     z, g = channels_last(x), channels_last(ct)
@@ -115,9 +122,7 @@ def _spread(g, where, window):
     return jnp.where(where == number, g, 0).reshape(tiled[0], *whole, tiled[-1])
 
 
-def avg_pool(
-    x, window, *, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor=None
-):
+def avg_pool(x, window, *, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor=None):
     """The mean over each window of ``x (n, c, *space)``, one axis after another.
 
     A sum over a box is a sum along each side in turn: ``k + k`` taps where the box has ``k*k``.
@@ -140,9 +145,7 @@ def avg_pool(
             stop = np.minimum(start + window[a], size + hi)
             if not count_include_pad:
                 start, stop = np.maximum(start, 0), np.minimum(stop, size)
-            divisor = divisor * (stop - start).reshape(
-                [-1 if b == a + 1 else 1 for b in range(rank + 2)]
-            )
+            divisor = divisor * (stop - start).reshape([-1 if b == a + 1 else 1 for b in range(rank + 2)])
     return channels_first((z / jnp.asarray(divisor, z.dtype)).astype(x.dtype))
 
 

@@ -90,9 +90,7 @@ def dropout(x, key, counter, p):
     """``x / (1 - p)`` where kept, else 0; ``p`` may be traced. Its gradient is itself on ``ct``."""
     keep = 1 - jnp.asarray(p, jnp.float32)
     scale = jnp.where(keep > 0, 1 / jnp.where(keep > 0, keep, 1), 0).astype(x.dtype)
-    return once(
-        jnp.where(bernoulli(key, counter, x.shape, keep), x * scale, jnp.zeros((), x.dtype))
-    )
+    return once(jnp.where(bernoulli(key, counter, x.shape, keep), x * scale, jnp.zeros((), x.dtype)))
 
 
 def dropout_vjp(ct, x, key, counter, p, *, needs=(True,)):

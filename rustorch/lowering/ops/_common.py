@@ -9,7 +9,7 @@ from rustorch import dtypes
 from rustorch.dtypes import BOOL, COMPLEX, FLOATING, DType
 from rustorch.errors import RustorchRuntimeError, wrap_dim
 from rustorch.lowering.kernels.sums import sum_to
-from rustorch.lowering.promote import cast, dtype_of, result_dtype
+from rustorch.lowering.promote import cast, check_broadcast, dtype_of, result_dtype
 
 
 def promoted(mode: str, *operands) -> tuple:
@@ -17,6 +17,7 @@ def promoted(mode: str, *operands) -> tuple:
     dtype = result_dtype(*(x for x in operands if x is not None))
     if mode == "float" and dtype.kind < FLOATING:
         dtype = dtypes.get_default_dtype()
+    check_broadcast([x for x in operands if x is not None])
     return tuple(x if x is None else cast(x, dtype) for x in operands)
 
 
@@ -38,6 +39,19 @@ def is_inexact(x) -> bool:
 def is_complex(x) -> bool:
     """True for complex arrays."""
     return jnp.issubdtype(x.dtype, jnp.complexfloating)
+
+
+@jax.custom_jvp
+def _magnitude(x):
+    return jnp.abs(x)
+
+
+_magnitude.defjvp(lambda p, t: (jnp.abs(p[0]), t[0] * jnp.sign(p[0])))
+
+
+def magnitude(x):
+    """``|x|`` with derivative 0 at 0; JAX takes 1 there."""
+    return _magnitude(x) if is_float(x) else jnp.abs(x)
 
 
 def widened(x):
@@ -114,6 +128,7 @@ def reduced_sum(ct, x, like):
 
 __all__ = [
     "BOOL", "COMPLEX", "FLOATING", "UnsupportedError", "as_float", "cast", "constant", "dims_of", "dtype_of", "expand_over",
-    "is_complex", "is_float", "is_inexact", "jax", "lift", "need_floating", "promoted", "reduced_sum", "result_dtype",
+    "is_complex", "is_float", "is_inexact", "jax", "lift", "magnitude",
+    "need_floating", "promoted", "reduced_sum", "result_dtype",
     "sum_to", "to_floating", "unsupported", "widened",
 ]  # fmt: skip

@@ -136,7 +136,9 @@ def reduced(loss, reduction: str):
     if reduction == "none":
         return loss
     total = loss.astype(wide(loss.dtype)).sum()
-    return (total / loss.size if reduction == "mean" and loss.size else total * (float("nan") if reduction == "mean" else 1)).astype(loss.dtype)
+    return (
+        total / loss.size if reduction == "mean" and loss.size else total * (float("nan") if reduction == "mean" else 1)
+    ).astype(loss.dtype)
 
 
 def exponent(p):

@@ -99,7 +99,19 @@ def attention_core(
 
 
 @attention_core.vjp
-def _(needs, ct, query, key, value, attn_mask=None, keep=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False):
+def _(
+    needs,
+    ct,
+    query,
+    key,
+    value,
+    attn_mask=None,
+    keep=None,
+    dropout_p=0.0,
+    is_causal=False,
+    scale=None,
+    enable_gqa=False,
+):
     need = spread(needs, query, key, value, attn_mask, keep)
     (q, k, v), back = jax.vjp(lambda *t: _equal_leads(*t, enable_gqa), query, key, value)
     needs_mask = need[3] and attn_mask.dtype != bool
@@ -129,5 +141,3 @@ def scaled_dot_product_attention(
 @scaled_dot_product_attention.vjp
 def _(needs, ct, query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False):
     return attention_core.vjp_rule(needs, ct, query, key, value, attn_mask, None, 0.0, is_causal, scale, enable_gqa)
-
-

@@ -6,7 +6,9 @@ from rustorch.lowering.promote import cast
 from rustorch.lowering.table import op, pointwise
 
 
-@pointwise(promote=None, function=False, method=False, inplace=False, out=False, saves=False, grad_name="ToCopyBackward0")
+@pointwise(
+    promote=None, function=False, method=False, inplace=False, out=False, saves=False, grad_name="ToCopyBackward0"
+)
 def to_dtype(input, dtype):
     """``input`` in another dtype, rounded or truncated as PyTorch's ``to`` does."""
     return cast(input, dtype)

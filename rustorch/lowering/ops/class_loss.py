@@ -10,7 +10,18 @@ from jax import lax
 from rustorch.dtypes import FLOATING, int64, uint8
 from rustorch.errors import ArgumentValueError, check
 from rustorch.lowering import kernels
-from rustorch.lowering.ops._nn import layer, like, need_float, present, reduced, reduction_name, spread, static, together, widened
+from rustorch.lowering.ops._nn import (
+    layer,
+    like,
+    need_float,
+    present,
+    reduced,
+    reduction_name,
+    spread,
+    static,
+    together,
+    widened,
+)
 from rustorch.lowering.promote import dtype_of
 from rustorch.lowering.table import Number
 
@@ -59,7 +70,16 @@ def _indices(input, target):
 
 
 @layer(grad_name="NllLossBackward0")
-def cross_entropy(input, target, weight=None, size_average=None, ignore_index: int = -100, reduce=None, reduction: str = "mean", label_smoothing: Number = 0.0):
+def cross_entropy(
+    input,
+    target,
+    weight=None,
+    size_average=None,
+    ignore_index: int = -100,
+    reduce=None,
+    reduction: str = "mean",
+    label_smoothing: Number = 0.0,
+):
     """-log softmax(input)[target]: logits (C), (N, C) or (N, C, ...) and class indices without C.
 
     Targets of the input's shape are class probabilities. ``weight`` (C) weighs classes and divides
@@ -83,7 +103,10 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index: i
 
 
 def _soft_cross_entropy(input, target, weight, reduction, label_smoothing):
-    check(dtype_of(target).kind >= FLOATING, f"Expected floating point type for target with class probabilities, got {dtype_of(target).alias}")
+    check(
+        dtype_of(target).kind >= FLOATING,
+        f"Expected floating point type for target with class probabilities, got {dtype_of(target).alias}",
+    )
     axis = 0 if input.ndim == 1 else 1
     classes = input.shape[axis]
     s = like(label_smoothing, target)
@@ -98,7 +121,18 @@ def _soft_cross_entropy(input, target, weight, reduction, label_smoothing):
 
 
 @cross_entropy.vjp
-def _(needs, ct, input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0):
+def _(
+    needs,
+    ct,
+    input,
+    target,
+    weight=None,
+    size_average=None,
+    ignore_index=-100,
+    reduce=None,
+    reduction="mean",
+    label_smoothing=0.0,
+):
     reduction = reduction_name(size_average, reduce, reduction)
     need = spread(needs, input, target, weight)
     grads = [None, None, None]
@@ -125,7 +159,9 @@ def _(needs, ct, input, target, weight=None, size_average=None, ignore_index=-10
 
 
 @layer(grad_name="NllLossBackward0")
-def nll_loss(input, target, weight=None, size_average=None, ignore_index: int = -100, reduce=None, reduction: str = "mean"):
+def nll_loss(
+    input, target, weight=None, size_average=None, ignore_index: int = -100, reduce=None, reduction: str = "mean"
+):
     """-weight[target] · input[target]: log-probabilities (C), (N, C) or (N, C, ...), indices without C.
 
     The mean divides by the sum of the weights. An index outside [0, C) gives NaN.
@@ -154,7 +190,16 @@ def _rows(input, target, name):
 
 
 @layer()
-def multi_margin_loss(input, target, p: int = 1, margin: Number = 1.0, weight=None, size_average=None, reduce=None, reduction: str = "mean"):
+def multi_margin_loss(
+    input,
+    target,
+    p: int = 1,
+    margin: Number = 1.0,
+    weight=None,
+    size_average=None,
+    reduce=None,
+    reduction: str = "mean",
+):
     """Σ_{j≠t} max(0, margin - x[t] + x[j])^p · weight[t] / C: ``input`` (N, C) or (C), ``target`` (N) or ()."""
     reduction = reduction_name(size_average, reduce, reduction)
     check(p in (1, 2), "only p == 1 and p == 2 supported", ArgumentValueError)
@@ -207,7 +252,15 @@ def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, r
 
 
 @layer(dear=True)
-def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False):
+def ctc_loss(
+    log_probs,
+    targets,
+    input_lengths,
+    target_lengths,
+    blank: int = 0,
+    reduction: str = "mean",
+    zero_infinity: bool = False,
+):
     """-log of the summed probability of every alignment of ``targets`` (Graves et al., 2006).
 
     ``log_probs`` (T, N, C) or (T, C); ``targets`` (N, S), or all targets one after another
@@ -270,5 +323,3 @@ def _ctc(x, targets, in_len, out_len, blank):
     top = lax.stop_gradient(ends.max(0))
     total = top + jnp.log(jnp.exp(ends - top).sum(0))
     return jnp.where(total < low / 2, jnp.inf, -total)
-
-

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from rustorch.lowering import kernels
-from rustorch.lowering.ops._nn import activation, like, noise, widened
-from rustorch.lowering.promote import cast
-from rustorch.lowering.table import Number
 from rustorch import dtypes
 from rustorch.dtypes import FLOATING
-from rustorch.lowering.promote import dtype_of
+from rustorch.lowering import kernels
+from rustorch.lowering.ops._nn import activation, like, noise, widened
+from rustorch.lowering.promote import cast, dtype_of
+from rustorch.lowering.table import Number
 
 # -scale · alpha of SELU: what alpha dropout puts in place of a dropped element.
 _ALPHA = 1.7580993408473766

@@ -21,7 +21,10 @@ def _terms(equation, count):
     check(len(terms) >= count, "einsum(): more operands were provided than specified in the equation")
     for text in (*terms, right):
         for c in text.replace("...", ""):
-            check(c.isascii() and c.isalpha(), f"einsum(): invalid subscript given at index {equation.index(c)} in the equation string, subscripts must be in [a-zA-Z]")
+            check(
+                c.isascii() and c.isalpha(),
+                f"einsum(): invalid subscript given at index {equation.index(c)} in the equation string, subscripts must be in [a-zA-Z]",
+            )
     return terms, right if arrow else None
 
 
@@ -151,7 +154,10 @@ def bilinear(input1, input2, weight, bias=None):
     """``y[..., k] = input1 @ weight[k] @ input2 + bias[k]``."""
     check(input1.ndim == input2.ndim, f"bilinear(): input dimensions do not match: got {input1.ndim} and {input2.ndim}")
     for n, (x, d) in enumerate(((input1, 1), (input2, 2)), 1):
-        check(x.shape[-1] == weight.shape[d], f"bilinear(): input{n} size does not match weight size: got {x.shape[-1]} but expected {weight.shape[d]}")
+        check(
+            x.shape[-1] == weight.shape[d],
+            f"bilinear(): input{n} size does not match weight size: got {x.shape[-1]} but expected {weight.shape[d]}",
+        )
     out = jnp.einsum("...i,kij,...j->...k", input1, weight, input2)
     return out if bias is None else out + bias
 
@@ -168,10 +174,15 @@ def cdist(x1, x2, p=2, by_product=False):
     ``p`` is a static int, "inf", or a runtime number.
     """
     for n, x in enumerate((x1, x2), 1):
-        check(dtype_of(x).kind == dtypes.FLOATING, f"cdist only supports floating-point dtypes, X{n} got: {dtype_of(x).alias}")
+        check(
+            dtype_of(x).kind == dtypes.FLOATING,
+            f"cdist only supports floating-point dtypes, X{n} got: {dtype_of(x).alias}",
+        )
         check(x.ndim >= 2, f"cdist only supports at least 2D tensors, X{n} got: {x.ndim}D")
     if x1.shape[-1] != x2.shape[-1]:
-        raise ShapeMismatchError(f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}", x1.shape, x2.shape)
+        raise ShapeMismatchError(
+            f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}", x1.shape, x2.shape
+        )
     dtype = result_dtype(x1, x2)
     x1, x2 = cast(x1, dtype), cast(x2, dtype)
     if by_product and isinstance(p, int) and p == 2:

@@ -95,7 +95,11 @@ def embedding_bag(
         NotImplementedError,
     )
     if input.ndim == 2:
-        check(offsets is None, "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences.", ValueError)
+        check(
+            offsets is None,
+            "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences.",
+            ValueError,
+        )
         bags = input.shape[0]
         bag = jnp.repeat(jnp.arange(bags), input.shape[1])
     else:
@@ -119,5 +123,3 @@ def embedding_bag(
         return total
     size = jnp.zeros(bags, weight.dtype).at[bag].add(counts)
     return total / jnp.maximum(size, 1)[:, None]
-
-

@@ -10,6 +10,7 @@ from rustorch import dtypes
 from rustorch.errors import DTypeError, IndexOutOfRangeError, RustorchRuntimeError, ShapeMismatchError, check, wrap_dim
 from rustorch.lowering.promote import cast, dtype_of, is_number
 from rustorch.lowering.table import Number, op
+from rustorch.lowering.template import ARRAY
 
 
 def narrow(index, size):
@@ -32,7 +33,9 @@ def check_index(index, name, also="int32/int64"):
 def check_fits(index, input, dim, name="gather"):
     """Raise unless ``index`` has ``input``'s rank and is no larger apart from ``dim``."""
     if max(index.ndim, 1) != max(input.ndim, 1):
-        raise ShapeMismatchError("Index tensor must have the same number of dimensions as input tensor", input.shape, index.shape)
+        raise ShapeMismatchError(
+            "Index tensor must have the same number of dimensions as input tensor", input.shape, index.shape
+        )
     for d in range(index.ndim):
         if d != dim and index.shape[d] > input.shape[d]:
             raise ShapeMismatchError(
@@ -69,7 +72,10 @@ def gather(input, dim: int, index, *, sparse_grad: bool = False):
 @op(grad_name="GatherBackward0")
 def take_along_dim(input, indices, dim=None):
     """Picks along ``dim`` with broadcasting; without ``dim`` from the flattened input."""
-    check(dtype_of(indices) is dtypes.int64, f"torch.take_along_dim(): dtype of indices should be Long but got {dtype_of(indices).alias}")
+    check(
+        dtype_of(indices) is dtypes.int64,
+        f"torch.take_along_dim(): dtype of indices should be Long but got {dtype_of(indices).alias}",
+    )
     if dim is None:
         return along(input.reshape(-1), wrapped(indices.reshape(-1), input.size), 0)
     if input.ndim != indices.ndim:
@@ -128,7 +134,11 @@ def _check_mask(mask, name):
         raise DTypeError(f"{name} only supports boolean masks, but got mask with dtype {dtype_of(mask).alias.lower()}")
 
 
-@op(inplace=True)
+def _fill_name(template):
+    return "MaskedFillBackward1" if template[2] is ARRAY else "MaskedFillBackward0"
+
+
+@op(inplace=True, grad_name=_fill_name)
 def masked_fill(input, mask, value: Number):
     """``input`` with ``value`` wherever ``mask`` is true."""
     _check_mask(mask, "masked_fill_")

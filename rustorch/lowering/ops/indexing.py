@@ -33,7 +33,9 @@ def _check_broadcast(indices):
         np.broadcast_shapes(*shapes)
     except ValueError:
         listed = ", ".join(str(list(s)) for s in shapes)
-        raise IndexOutOfRangeError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {listed}") from None
+        raise IndexOutOfRangeError(
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes {listed}"
+        ) from None
 
 
 @op(function=False, method=False, out=False)

@@ -45,7 +45,7 @@ def _qr(A, complete):
         q, r = jnp.linalg.qr(lax.stop_gradient(A), mode="complete")
         thin, top = jnp.linalg.qr(A, mode="reduced")
         return jnp.concatenate([thin, q[..., columns:]], -1), jnp.concatenate([top, r[..., columns:, :]], -2)
-    return jnp.linalg.qr(A, mode="reduced")
+    return tuple(jnp.linalg.qr(A, mode="reduced"))
 
 
 @op(**_L, fields=("Q", "R"), grad_name="LinalgQrBackward0")
@@ -54,7 +54,9 @@ def qr(A, mode="reduced"):
     matrix(A, "linalg.qr")
     floating(A, "linalg.qr")
     if mode not in ("reduced", "complete", "r"):
-        raise RustorchRuntimeError(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'")
+        raise RustorchRuntimeError(
+            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
+        )
     q, r = _qr(A, mode == "complete")
     return (jnp.zeros((0,), A.dtype) if mode == "r" else q), r
 
@@ -89,7 +91,9 @@ def _(primals, tangents):
     wu, wv = inverse * (p * row + column * ph), inverse * (column * p + ph * row)
     if jnp.iscomplexobj(A):  # the phase of a pair of vectors is free: put it all in V
         n = s.shape[-1]
-        wv = wv - jnp.eye(n, dtype=A.dtype) * (jnp.imag(_diagonal(p)) * _reciprocal(s) * 1j)[..., None, :].astype(A.dtype)
+        wv = wv - jnp.eye(n, dtype=A.dtype) * (jnp.imag(_diagonal(p)) * _reciprocal(s) * 1j)[..., None, :].astype(
+            A.dtype
+        )
     du, dv = u @ wu, v @ wv
     rows, columns = A.shape[-2:]
     per_column = _reciprocal(s)[..., None, :].astype(A.dtype)
@@ -143,7 +147,11 @@ def svd_(input, some=True, compute_uv=True):
     floating(input, "linalg.svd")
     if not compute_uv:
         batch, (rows, columns) = input.shape[:-2], input.shape[-2:]
-        return jnp.zeros((*batch, rows, rows), input.dtype), singular_values(input), jnp.zeros((*batch, columns, columns), input.dtype)
+        return (
+            jnp.zeros((*batch, rows, rows), input.dtype),
+            singular_values(input),
+            jnp.zeros((*batch, columns, columns), input.dtype),
+        )
     u, s, vh = full_svd(input, not some)
     return u, s, adjoint(vh)
 
@@ -176,7 +184,8 @@ def _eigh(A):
 @_eigh.defjvp
 def _(primals, tangents):
     values, vectors = _eigh(*primals)
-    p = adjoint(vectors) @ tangents[0] @ vectors
+    change = (tangents[0] + adjoint(tangents[0])) / 2  # the gradient is Hermitian, as PyTorch's
+    p = adjoint(vectors) @ change @ vectors
     return (values, vectors), (jnp.real(_diagonal(p)), vectors @ _skew_tangent(p, values))
 
 
@@ -255,6 +264,13 @@ def lu_factor(A, *, pivot=True):
     return packed, pivots.astype(np.int32) + 1
 
 
+@op(function=False, method=False, differentiable=False)
+def first_zero_pivot(packed):
+    """The position (from 1) of the first zero on the diagonal, or 0."""
+    zero = _diagonal(packed) == 0
+    return jnp.where(zero.any(-1), zero.argmax(-1) + 1, 0).astype(np.int32)
+
+
 def unpacked(packed):
     """L (unit lower) and U from their packed form."""
     rows, columns = packed.shape[-2:]
@@ -263,8 +279,8 @@ def unpacked(packed):
     return lower, jnp.triu(packed[..., :k, :])
 
 
-@op(**_L, fields=("P", "L", "U"), grad_name="LinalgLuBackward0")
-def lu(A, *, pivot=True):
+@op(**_L, function=False, fields=("P", "L", "U"), grad_name="LinalgLuBackward0")
+def lu(A, pivot=True):
     """``A = P L U``: a permutation, a unit lower and an upper triangular matrix."""
     matrix(A, "linalg.lu")
     floating(A, "linalg.lu")

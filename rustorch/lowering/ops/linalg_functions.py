@@ -54,7 +54,10 @@ def tensorinv(A, ind=2):
     check(ind > 0, "Expected a strictly positive integer for 'ind'")
     first, last = A.shape[:ind], A.shape[ind:]
     m, n = int(np.prod(first)), int(np.prod(last))
-    check(m == n, f"Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got {n} != {m}")
+    check(
+        m == n,
+        f"Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got {n} != {m}",
+    )
     return jnp.linalg.inv(A.reshape(m, n)).reshape(last + first)
 
 
@@ -66,5 +69,9 @@ def tensorsolve(A, B, dims=None):
         A = jnp.moveaxis(A, dims, range(A.ndim - len(dims), A.ndim))
     shape = A.shape[B.ndim :]
     n, m = int(np.prod(shape)), int(np.prod(A.shape[: B.ndim]))
-    check(n == m, "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), " f"but got {n} != {m}")
+    check(
+        n == m,
+        "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), "
+        f"but got {n} != {m}",
+    )
     return jnp.linalg.solve(A.reshape(m, n), B.reshape(-1)).reshape(shape)

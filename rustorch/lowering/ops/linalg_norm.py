@@ -68,13 +68,13 @@ _VECTOR = {"namespace": "linalg", "grad_name": "LinalgVectorNormBackward0", "fun
 
 
 @reduction(**_VECTOR)
-def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
+def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, dtype=None):
     """A norm of matrices: "fro", "nuc", or induced by 1, 2, "inf" (negative: the smallest ratio)."""
     return matrix_p_norm(_cast(A, dtype, "linalg.matrix_norm"), ord, tuple(dim), keepdim)
 
 
 @reduction(**_VECTOR)
-def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
+def norm(A, ord=None, dim=None, keepdim=False, dtype=None):
     """Vector or matrix norm, after the number of dimensions given; by default of all elements, 2-norm."""
     name = "linalg.norm"
     A = _cast(A, dtype, "linalg.vector_norm" if ord is None else name)
@@ -82,9 +82,14 @@ def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
     if ord is None:
         return vector_p_norm(A, 2, dims_of(dim, A.ndim), keepdim)
     if dim is not None:
-        check(len(dim) in (1, 2), f"{name}: If dim is specified, it must be of length 1 or 2. Got {', '.join(map(str, dim))}")
+        check(
+            len(dim) in (1, 2),
+            f"{name}: If dim is specified, it must be of length 1 or 2. Got {', '.join(map(str, dim))}",
+        )
     else:
-        check(A.ndim in (1, 2), f"{name}: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.ndim}D.")
+        check(
+            A.ndim in (1, 2), f"{name}: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.ndim}D."
+        )
         dim = tuple(range(A.ndim))
     if len(dim) == 2:
         return matrix_p_norm(A, ord, tuple(dim), keepdim)
@@ -102,7 +107,9 @@ def cond(A, p=None):
         s = singular_values(A)
         return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
     if A.shape[-1] != A.shape[-2]:
-        raise RustorchRuntimeError(f"linalg.cond: A must be batches of square matrices, but they are {A.shape[-2]} by {A.shape[-1]} matrices")
+        raise RustorchRuntimeError(
+            f"linalg.cond: A must be batches of square matrices, but they are {A.shape[-2]} by {A.shape[-1]} matrices"
+        )
     if isinstance(p, str) and p == "nuc":
         return singular_values(A).sum(-1) * singular_values(jnp.linalg.inv(A)).sum(-1)
     return matrix_p_norm(A, p, (-2, -1), False) * matrix_p_norm(jnp.linalg.inv(A), p, (-2, -1), False)

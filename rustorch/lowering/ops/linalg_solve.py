@@ -157,7 +157,10 @@ def solved(A, B, left, name):
     vector = B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
     check(B.ndim >= 1, f"{name}: The input tensor B must have at least 1 dimension")
     if vector:
-        check(left, f"{name}: Vector broadcasting of the left hand side is not supported for left=False. In this case linalg.solve is equivalent to B / A.squeeze(-1)")
+        check(
+            left,
+            f"{name}: Vector broadcasting of the left hand side is not supported for left=False. In this case linalg.solve is equivalent to B / A.squeeze(-1)",
+        )
         B = B[..., None]
     n = B.shape[-2 if left else -1]
     if n != A.shape[-1]:
@@ -200,7 +203,9 @@ def _triangular(A, B, upper, left, unit, name, transposed=False):
         )
     lead = batches(A, B, name)
     A, B = jnp.broadcast_to(A, lead + A.shape[-2:]), jnp.broadcast_to(B, lead + B.shape[-2:])
-    return lax.linalg.triangular_solve(A, B, left_side=left, lower=not upper, unit_diagonal=unit, transpose_a=transposed)
+    return lax.linalg.triangular_solve(
+        A, B, left_side=left, lower=not upper, unit_diagonal=unit, transpose_a=transposed
+    )
 
 
 @op(**LINALG, grad_name="LinalgSolveTriangularBackward0")
@@ -269,8 +274,13 @@ def cholesky_inverse(L, upper=False):
 # --- least squares -----------------------------------------------------------
 
 
-@op(**LINALG, fields=("solution", "residuals", "rank", "singular_values"), grad_name="LinalgLstsqBackward0")
-def lstsq(A, B, rcond: Number = None, *, driver=None):
+@op(
+    **LINALG,
+    function=False,
+    fields=("solution", "residuals", "rank", "singular_values"),
+    grad_name="LinalgLstsqBackward0",
+)
+def lstsq(A, B, rcond: Number = None, driver=None):
     """X that makes ``norm(A X - B)`` smallest (and of those the smallest X), with residuals and rank.
 
     The residuals are left out (empty) unless A has more rows than columns, and with the default
@@ -323,7 +333,9 @@ def _lu_solved(LU, pivots, B, left, conjugate):
     LU, B = jnp.broadcast_to(LU, lead + LU.shape[-2:]), jnp.broadcast_to(B, lead + B.shape[-2:])
 
     def solve(b, lower, flip):
-        return lax.linalg.triangular_solve(LU, b, left_side=True, lower=lower, unit_diagonal=lower, transpose_a=flip, conjugate_a=flip)
+        return lax.linalg.triangular_solve(
+            LU, b, left_side=True, lower=lower, unit_diagonal=lower, transpose_a=flip, conjugate_a=flip
+        )
 
     if conjugate:
         return adjoint(P) @ solve(solve(B, False, True), True, True)
@@ -335,7 +347,10 @@ def householder_product(A, tau):
     """The first columns of the product of reflections ``1 - tau[i] v[i] v[i]^H``, v in A's columns."""
     matrix(A, "torch.linalg.householder_product", "input")
     rows, columns = A.shape[-2:]
-    check(rows >= columns, "torch.linalg.householder_product: input.shape[-2] must be greater than or equal to input.shape[-1]")
+    check(
+        rows >= columns,
+        "torch.linalg.householder_product: input.shape[-2] must be greater than or equal to input.shape[-1]",
+    )
     out = jnp.broadcast_to(jnp.eye(rows, columns, dtype=A.dtype), A.shape)
     vectors = jnp.tril(A, -1) + jnp.eye(rows, columns, dtype=A.dtype)
     for i in reversed(range(tau.shape[-1])):

@@ -130,7 +130,9 @@ def _sum_to(x, shape):
 
 
 @layer()
-def binary_cross_entropy_with_logits(input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean", pos_weight=None):
+def binary_cross_entropy_with_logits(
+    input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean", pos_weight=None
+):
     """``binary_cross_entropy`` of sigmoid(input) without overflow; ``pos_weight`` multiplies t. One shape."""
     reduction = reduction_name(size_average, reduce, reduction)
     check(
@@ -171,7 +173,16 @@ def kl_div(input, target, size_average=None, reduce=None, reduction: str = "mean
 
 
 @layer(grad_name="MeanBackward0")
-def poisson_nll_loss(input, target, log_input: bool = True, full: bool = False, size_average=None, eps: Number = 1e-8, reduce=None, reduction: str = "mean"):
+def poisson_nll_loss(
+    input,
+    target,
+    log_input: bool = True,
+    full: bool = False,
+    size_average=None,
+    eps: Number = 1e-8,
+    reduce=None,
+    reduction: str = "mean",
+):
     """eˣ - t·x (``log_input``) or x - t·log(x + eps); ``full`` adds Stirling's term where t > 1."""
     x, t, _ = _pair(input, target)
     reduction = reduction_name(size_average, reduce, reduction)
@@ -231,7 +242,9 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction: s
 
 
 @layer(grad_name="MeanBackward0")
-def margin_ranking_loss(input1, input2, target, margin: Number = 0.0, size_average=None, reduce=None, reduction: str = "mean"):
+def margin_ranking_loss(
+    input1, input2, target, margin: Number = 0.0, size_average=None, reduce=None, reduction: str = "mean"
+):
     """max(0, -t·(x₁ - x₂) + margin) for targets t of 1 and -1. Equal dimensions."""
     reduction = reduction_name(size_average, reduce, reduction)
     check(
@@ -265,7 +278,9 @@ def cosine_similarity(x1, x2, dim: int = 1, eps: Number = 1e-8):
 
 
 @layer(grad_name="MeanBackward0")
-def cosine_embedding_loss(input1, input2, target, margin: Number = 0.0, size_average=None, reduce=None, reduction: str = "mean"):
+def cosine_embedding_loss(
+    input1, input2, target, margin: Number = 0.0, size_average=None, reduce=None, reduction: str = "mean"
+):
     """1 - cos where target is 1, max(0, cos - margin) where it is -1: (N, D), (N, D), (N) or without N."""
     reduction = reduction_name(size_average, reduce, reduction)
     check(target.ndim <= 1, "0D or 1D target tensor expected, multi-target not supported")
@@ -303,7 +318,18 @@ def pdist(input, p: Number = 2.0):
 
 
 @layer(grad_name="MeanBackward0")
-def triplet_margin_loss(anchor, positive, negative, margin: Number = 1.0, p: Number = 2.0, eps: Number = 1e-6, swap: bool = False, size_average=None, reduce=None, reduction: str = "mean"):
+def triplet_margin_loss(
+    anchor,
+    positive,
+    negative,
+    margin: Number = 1.0,
+    p: Number = 2.0,
+    eps: Number = 1e-6,
+    swap: bool = False,
+    size_average=None,
+    reduce=None,
+    reduction: str = "mean",
+):
     """max(0, d(a, p) - d(a, n) + margin), d the p-norm over the last axis; ``swap``: the nearer of a and p to n."""
     reduction = reduction_name(size_average, reduce, reduction)
     check(
@@ -318,5 +344,3 @@ def triplet_margin_loss(anchor, positive, negative, margin: Number = 1.0, p: Num
         far = jnp.minimum(far, p_norm(b - c + shift, p, -1))
     loss = near - far + like(margin, a)
     return reduced(jnp.where(loss < 0, 0, loss), reduction)
-
-

@@ -30,7 +30,9 @@ def _same_scalar(a, b):
 
 def _cannot(a, b, rows=None):
     m = f"{a.shape[0] if rows is None else rows}x{a.shape[-1]}"
-    return ShapeMismatchError(f"mat1 and mat2 shapes cannot be multiplied ({m} and {b.shape[0]}x{b.shape[1]})", a.shape, b.shape)
+    return ShapeMismatchError(
+        f"mat1 and mat2 shapes cannot be multiplied ({m} and {b.shape[0]}x{b.shape[1]})", a.shape, b.shape
+    )
 
 
 def dot(a, b, i, j, batch=((), ())):
@@ -101,7 +103,9 @@ def mv(input, vec):
     check(input.ndim == 2 and vec.ndim == 1, f"vector + matrix @ vector expected, got 1, {input.ndim}, {vec.ndim}")
     if input.shape[1] != vec.shape[0]:
         raise ShapeMismatchError(
-            f"size mismatch, got input ({input.shape[0]}), mat ({input.shape[0]}x{input.shape[1]}), vec ({vec.shape[0]})", input.shape, vec.shape
+            f"size mismatch, got input ({input.shape[0]}), mat ({input.shape[0]}x{input.shape[1]}), vec ({vec.shape[0]})",
+            input.shape,
+            vec.shape,
         )
     _mv_dtype(vec, input, vec)
     return dot(input, vec, 1, 0)
@@ -110,13 +114,17 @@ def mv(input, vec):
 def _mv_dtype(input, mat, vec):
     if not (input.dtype == mat.dtype == vec.dtype):
         names = [dtype_of(t).alias for t in (input, mat, vec)]
-        raise DTypeError(f"addmv input tensors must have the same dtype, but got {names[0]}, {names[1]}, and {names[2]}")
+        raise DTypeError(
+            f"addmv input tensors must have the same dtype, but got {names[0]}, {names[1]}, and {names[2]}"
+        )
 
 
 def _check_vectors(a, b):
     check(a.ndim == 1 and b.ndim == 1, f"1D tensors expected, but got {a.ndim}D and {b.ndim}D tensors")
     if a.dtype != b.dtype:
-        raise DTypeError(f"dot : expected both vectors to have same dtype, but found {dtype_of(a).alias} and {dtype_of(b).alias}")
+        raise DTypeError(
+            f"dot : expected both vectors to have same dtype, but found {dtype_of(a).alias} and {dtype_of(b).alias}"
+        )
     if a.shape != b.shape:
         m, n = a.shape[0], b.shape[0]
         raise ShapeMismatchError(
@@ -175,7 +183,11 @@ def _product(a, b):
         return mv(a, b)
     if b.ndim == 1:
         if a.shape[-1] != b.shape[0]:
-            raise ShapeMismatchError(f"size mismatch, got input ({_size(a.shape[:-1])}), mat ({_size(a.shape[:-1])}x{a.shape[-1]}), vec ({b.shape[0]})", a.shape, b.shape)
+            raise ShapeMismatchError(
+                f"size mismatch, got input ({_size(a.shape[:-1])}), mat ({_size(a.shape[:-1])}x{a.shape[-1]}), vec ({b.shape[0]})",
+                a.shape,
+                b.shape,
+            )
         same_dtype(a, b)
         return dot(a, b, a.ndim - 1, 0)
     if b.ndim == 2:  # all leading dimensions of ``a`` are rows
@@ -203,12 +215,16 @@ def _batched(a, b):
         i = next(i for i, (m, n) in enumerate(pairs) if m != n and 1 not in (m, n))
         where = max(a.ndim, b.ndim) - 3 - i
         raise ShapeMismatchError(
-            f"The size of tensor a ({pairs[i][0]}) must match the size of tensor b ({pairs[i][1]}) at non-singleton dimension {where}", a.shape, b.shape
+            f"The size of tensor a ({pairs[i][0]}) must match the size of tensor b ({pairs[i][1]}) at non-singleton dimension {where}",
+            a.shape,
+            b.shape,
         ) from None
     if a.shape[-1] != b.shape[-2]:
         n = _size(lead)
         raise ShapeMismatchError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{n}, {a.shape[-1]}] but got: [{n}, {b.shape[-2]}].", a.shape, b.shape
+            f"Expected size for first two dimensions of batch2 tensor to be: [{n}, {a.shape[-1]}] but got: [{n}, {b.shape[-2]}].",
+            a.shape,
+            b.shape,
         )
     _same_scalar(a, b)
     if a.ndim == 2:  # (n, m) @ (..., m, p): one product over all columns
@@ -225,7 +241,9 @@ def matmul_body(input, other):
     """Matrix product: vectors, matrices, and stacks of matrices whose leading dimensions broadcast."""
     if input.ndim == 0 or other.ndim == 0:
         raise ShapeMismatchError(
-            f"both arguments to matmul need to be at least 1D, but they are {input.ndim}D and {other.ndim}D", input.shape, other.shape
+            f"both arguments to matmul need to be at least 1D, but they are {input.ndim}D and {other.ndim}D",
+            input.shape,
+            other.shape,
         )
     return _product(input, other)
 
@@ -292,7 +310,9 @@ def addmm(input, mat1, mat2, *, beta: Number = 1, alpha: Number = 1):
     if mat1.shape[1] != mat2.shape[0]:
         raise _cannot(mat1, mat2)
     if input.dtype != mat2.dtype:
-        raise DTypeError("self and mat2 must have the same dtype, but got " + f"{dtype_of(input).alias} and {dtype_of(mat2).alias}")
+        raise DTypeError(
+            "self and mat2 must have the same dtype, but got " + f"{dtype_of(input).alias} and {dtype_of(mat2).alias}"
+        )
     same_dtype(mat1, mat2)
     return _mix(beta, _expanded(input, (mat1.shape[0], mat2.shape[1])), alpha, _mm(mat1, mat2))
 
@@ -300,9 +320,16 @@ def addmm(input, mat1, mat2, *, beta: Number = 1, alpha: Number = 1):
 @op(dear=True, inplace=True)
 def addmv(input, mat, vec, *, beta: Number = 1, alpha: Number = 1):
     """``beta * input + alpha * (mat @ vec)``."""
-    check(mat.ndim == 2 and vec.ndim == 1 and input.ndim <= 1, f"vector + matrix @ vector expected, got {input.ndim}, {mat.ndim}, {vec.ndim}")
+    check(
+        mat.ndim == 2 and vec.ndim == 1 and input.ndim <= 1,
+        f"vector + matrix @ vector expected, got {input.ndim}, {mat.ndim}, {vec.ndim}",
+    )
     if mat.shape[1] != vec.shape[0] or (input.size != 1 and input.shape != mat.shape[:1]):
-        raise ShapeMismatchError(f"size mismatch, got input ({input.size}), mat ({mat.shape[0]}x{mat.shape[1]}), vec ({vec.shape[0]})", mat.shape, vec.shape)
+        raise ShapeMismatchError(
+            f"size mismatch, got input ({input.size}), mat ({mat.shape[0]}x{mat.shape[1]}), vec ({vec.shape[0]})",
+            mat.shape,
+            vec.shape,
+        )
     _mv_dtype(input, mat, vec)
     return _mix(beta, jnp.broadcast_to(input, mat.shape[:1]), alpha, dot(mat, vec, 1, 0))
 
@@ -322,7 +349,9 @@ def baddbmm(input, batch1, batch2, *, beta: Number = 1, alpha: Number = 1):
     """``beta * input + alpha * bmm(batch1, batch2)``."""
     product = bmm(batch1, batch2)
     if input.dtype != product.dtype:
-        raise DTypeError(f"Input dtypes must be the same, got: input {_C_NAMES[dtype_of(input).name]}, batch1: {_C_NAMES[dtype_of(batch1).name]}, batch2: {_C_NAMES[dtype_of(batch2).name]}")
+        raise DTypeError(
+            f"Input dtypes must be the same, got: input {_C_NAMES[dtype_of(input).name]}, batch1: {_C_NAMES[dtype_of(batch1).name]}, batch2: {_C_NAMES[dtype_of(batch2).name]}"
+        )
     return _mix(beta, _expanded(input, product.shape), alpha, product)
 
 
@@ -342,7 +371,10 @@ def chain(matrices, name):
     if len(matrices) == 1:
         return matrices[0]
     first, last = matrices[0].ndim == 1, matrices[-1].ndim == 1
-    arrays = [m[None] if i == 0 and first else m[:, None] if i == len(matrices) - 1 and last else m for i, m in enumerate(matrices)]
+    arrays = [
+        m[None] if i == 0 and first else m[:, None] if i == len(matrices) - 1 and last else m
+        for i, m in enumerate(matrices)
+    ]
     sizes = [a.shape[0] for a in arrays] + [arrays[-1].shape[1]]
     n = len(arrays)
     cost, cut = np.zeros((n, n)), np.zeros((n, n), int)

@@ -224,7 +224,9 @@ def _(needs, ct, input, weight, bias, running_mean, running_var, training, momen
 
 
 @piece(grad_name="ViewBackward0")
-def native_instance_norm(input, weight, bias, running_mean, running_var, use_input_stats: bool, momentum: Number, eps: Number):
+def native_instance_norm(
+    input, weight, bias, running_mean, running_var, use_input_stats: bool, momentum: Number, eps: Number
+):
     """``native_batch_norm`` of each sample by itself: ``(y, running_mean', running_var')``.
 
     With ``use_input_stats`` mean and variance are each sample's own, per channel, and the running

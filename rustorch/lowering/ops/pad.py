@@ -45,9 +45,7 @@ def pad(input, pad, mode="constant", value: Number = None):
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     n = len(pad) // 2
     if mode != "circular" and not (n in (1, 2, 3) and input.ndim in (n + 1, n + 2)):
-        raise NotImplementedError(
-            "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now"
-        )
+        raise NotImplementedError("Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now")
     for d, (low, high) in enumerate(pairs):
         if low or high:
             input = _extend(input, d, low, high, mode)

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import builtins
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
 from rustorch import dtypes
 from rustorch.dtypes import COMPLEX, FLOATING
 from rustorch.errors import RustorchRuntimeError
-from rustorch.lowering.ops._common import cast, constant, dtype_of, is_complex, is_float, is_inexact, promoted, unsupported
+from rustorch.lowering.ops._common import (
+    UnsupportedError,
+    cast,
+    constant,
+    dtype_of,
+    is_complex,
+    is_float,
+    is_inexact,
+    magnitude,
+    promoted,
+    unsupported,
+)  # fmt: skip
 from rustorch.lowering.promote import is_number
 from rustorch.lowering.table import Number, pointwise
 from rustorch.lowering.template import ARRAY
@@ -69,7 +81,7 @@ def mul(input: Number, other: Number):
 
 
 def _div_name(t):
-    return "DivBackward1" if len(t) > 2 and t[2] is not None else "DivBackward0"
+    return "DivBackward2" if len(t) > 2 and t[2] is not None else "DivBackward0"
 
 
 @pointwise(promote=None, aliases=("divide",), grad_name=_div_name)
@@ -131,6 +143,23 @@ def fmod(input: Number, other: Number):
     return lax.rem(*jnp.broadcast_arrays(input, other))
 
 
+@jax.custom_jvp
+def power(base, exponent):
+    """``base ** exponent`` of inexact arrays, with PyTorch's derivatives at zero."""
+    return lax.pow(*jnp.broadcast_arrays(base, exponent))
+
+
+@power.defjvp
+def _(primals, tangents):
+    (x, y), (dx, dy) = primals, tangents
+    out = power(x, y)
+    flat = y == 0
+    by_base = jnp.where(flat, 0, y * power(x, jnp.where(flat, 1, y - 1)))
+    edge = (x == 0) & (y.real >= 0)
+    by_exponent = jnp.where(edge, 0, out * jnp.log(jnp.where(edge, 1, x)))
+    return out, dx * by_base + dy * by_exponent
+
+
 def _power(base, exponent):
     """``base ** exponent`` for a Python number that is known while tracing."""
     if exponent == 0.5:
@@ -139,7 +168,7 @@ def _power(base, exponent):
         return lax.rsqrt(base)
     if not isinstance(exponent, complex) and exponent == int(exponent) and builtins.abs(exponent) <= 64:
         return lax.integer_pow(base, int(exponent))
-    return lax.pow(base, jnp.asarray(exponent, base.dtype))
+    return power(base, jnp.asarray(exponent, base.dtype))
 
 
 def _pow(input, exponent):
@@ -148,21 +177,19 @@ def _pow(input, exponent):
         base = cast(input, dtype)
         if is_inexact(base) and builtins.abs(exponent) < float("inf"):
             return _power(base, exponent)
-        if isinstance(exponent, int) and exponent < 0 and dtype.kind < FLOATING:
-            raise RustorchRuntimeError("Integers to negative integer powers are not allowed.")
     base, exponent = promoted("same", input, exponent)
     if is_inexact(base):
-        return lax.pow(*jnp.broadcast_arrays(base, exponent))
+        return power(base, exponent)
     positive = jnp.power(base, jnp.maximum(exponent, 0) if base.dtype != jnp.bool_ else exponent)
     if jnp.issubdtype(base.dtype, jnp.unsignedinteger) or base.dtype == jnp.bool_:
         return positive
     # A negative power of an integer is 0, but for 1 and -1.
     odd = jnp.where(exponent % 2 == 0, 1, base).astype(base.dtype)
-    return jnp.where(exponent < 0, jnp.where(abs(base) == 1, odd, 0), positive).astype(base.dtype)
+    return jnp.where(exponent < 0, jnp.where(jnp.abs(base) == 1, odd, 0), positive).astype(base.dtype)
 
 
 def _pow_name(t):
-    return "PowBackward1" if t[0] is ARRAY and t[1] is ARRAY or t[0] is not ARRAY else "PowBackward0"
+    return ("PowBackward1" if t[1] is ARRAY else "PowBackward0") if t[0] is ARRAY else "PowBackward2"
 
 
 @pointwise(promote=None, grad_name=_pow_name)
@@ -205,7 +232,7 @@ def positive(input):
 @pointwise(aliases=("absolute",))
 def abs(input):
     """The distance from zero, ``|input|``."""
-    return jnp.abs(input)
+    return magnitude(input)
 
 
 @pointwise(grad_name="PowBackward0")
@@ -273,7 +300,7 @@ def _clamp_name(t):
 
 def _no_complex(name, x):
     if is_complex(x):
-        raise RustorchRuntimeError(f"{name} is not supported for complex types")
+        raise UnsupportedError(f"{name} is not supported for complex types")
 
 
 @pointwise(aliases=("clip",), grad_name=_clamp_name)
@@ -303,14 +330,16 @@ def clamp_max(input, max: Number):
 @pointwise(inplace=False)
 def maximum(input, other):
     """The larger of the two; ties share the gradient."""
-    _no_complex("maximum", input)
+    if is_complex(input):
+        raise RustorchRuntimeError("maximum not implemented for complex tensors.")
     return jnp.maximum(input, other)
 
 
 @pointwise(inplace=False)
 def minimum(input, other):
     """The smaller of the two; ties share the gradient."""
-    _no_complex("minimum", input)
+    if is_complex(input):
+        raise RustorchRuntimeError("minimum not implemented for complex tensors.")
     return jnp.minimum(input, other)
 
 

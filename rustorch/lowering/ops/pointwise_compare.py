@@ -209,7 +209,9 @@ def isclose(input, other, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: b
 def heaviside(input, values):
     """0 below zero, 1 above, ``values`` at zero."""
     one = jnp.ones((), input.dtype)
-    return jnp.where(input == 0, values, jnp.where(input > 0, one, jnp.where(input != input, input, 0)).astype(input.dtype))
+    return jnp.where(
+        input == 0, values, jnp.where(input > 0, one, jnp.where(input != input, input, 0)).astype(input.dtype)
+    )
 
 
 @pointwise(promote=None, inplace=False, method=False, function=False, grad_name="WhereBackward0")
@@ -221,4 +223,3 @@ def where(condition, input: Number, other: Number):
         )
     a, b = promoted("same", input, other)
     return jnp.where(condition != 0, a, b)
-

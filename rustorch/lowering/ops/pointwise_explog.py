@@ -48,7 +48,7 @@ def log10(input):
     return jnp.log10(input)
 
 
-@pointwise(promote="float", also=("special",))
+@pointwise(promote="float", also=("special",), grad_name="Log1PBackward0")
 def log1p(input):
     """``log(1 + input)``, exact for small numbers."""
     return jnp.log1p(input)
@@ -126,6 +126,9 @@ def asinh(input):
 @pointwise(promote="float", aliases=("arccosh",))
 def acosh(input):
     """The inverse of ``cosh``."""
+    # The product of two roots has the branch cut on the real axis below 1; a root of the product has not.
+    if is_complex(input):
+        return jnp.log(input + jnp.sqrt(input + 1) * jnp.sqrt(input - 1))
     return jnp.arccosh(input)
 
 
@@ -189,26 +192,40 @@ def _times_log(x, y, log, edge):
     return jnp.where(zero & (y <= edge), 0, x * log(inner))
 
 
-@pointwise(promote="float", also=("special",), grad_name=lambda t: "XlogyBackward0" if t[0] is ARRAY and t[1] is ARRAY else "XlogyBackward1")
+def _xlog1py_name(t):
+    return f"SpecialXlog1PyBackward{1 if t[0] is not ARRAY else 0 if t[1] is ARRAY else 2}"
+
+
+@pointwise(
+    promote="float",
+    also=("special",),
+    grad_name=lambda t: (
+        "XlogyBackward1" if t[0] is not ARRAY else "XlogyBackward0" if t[1] is ARRAY else "XlogyBackward2"
+    ),
+)
 def xlogy(input: Number, other: Number):
     """``input * log(other)``, 0 where ``input`` is 0."""
     out = _times_log(input, other, jnp.log, 0)
     return jnp.where((input == 0) & jnp.isinf(other), 0, out)
 
 
-@pointwise(promote="float", namespace="special")
+@pointwise(promote="float", namespace="special", grad_name=_xlog1py_name)
 def xlog1py(input: Number, other: Number):
     """``input * log1p(other)``, 0 where ``input`` is 0."""
     out = _times_log(input, other, jnp.log1p, -1)
     return jnp.where((input == 0) & jnp.isinf(other), 0, out)
 
 
-@pointwise(promote="float", namespace="special")
+@jax.custom_jvp
+def _entropy(x):
+    outside = jnp.where(x == 0, 0, jnp.where(x != x, jnp.nan, -jnp.inf))
+    return jnp.where(x > 0, -x * jnp.log(x), outside.astype(x.dtype))
+
+
+_entropy.defjvp(lambda p, t: (_entropy(p[0]), t[0] * -(1 + jnp.log(p[0]))))
+
+
+@pointwise(promote="float", namespace="special", grad_name="SpecialEntrBackward0")
 def entr(input):
     """``-x log(x)`` for positive numbers, 0 at zero, minus infinity below."""
-    positive = input > 0
-    safe = jnp.where(positive, input, 1)
-    outside = jnp.where(input == 0, 0, jnp.where(input != input, jnp.nan, -jnp.inf))
-    return jnp.where(positive, -safe * jnp.log(safe), lax.stop_gradient(outside.astype(input.dtype)))
-
-
+    return _entropy(input)

@@ -7,7 +7,18 @@ import numpy as np
 from jax import lax
 
 from rustorch.errors import RustorchRuntimeError
-from rustorch.lowering.ops._common import as_float, cast, dtype_of, is_complex, is_float, is_inexact, promoted, unsupported, widened
+from rustorch.lowering.ops._common import (
+    UnsupportedError,
+    as_float,
+    cast,
+    dtype_of,
+    is_complex,
+    is_float,
+    is_inexact,
+    promoted,
+    unsupported,
+    widened,
+)
 from rustorch.lowering.table import Number, pointwise
 from rustorch.lowering.template import ARRAY
 
@@ -38,7 +49,7 @@ def frac(input):
     return input - jnp.where(input < 0, jnp.ceil(input), jnp.floor(input))
 
 
-@pointwise(saves=False, grad_name=lambda t: "RoundBackward1" if len(t) > 1 else "RoundBackward0")
+@pointwise(saves=False, also=("special",), grad_name=lambda t: "RoundBackward1" if len(t) > 1 else "RoundBackward0")
 def round(input, *, decimals: int = 0):
     """The nearest number with ``decimals`` digits after the point; halves go to even."""
     if not is_float(input):
@@ -56,7 +67,9 @@ def round(input, *, decimals: int = 0):
 def sign(input):
     """-1, 0 or 1 by the sign of ``input``."""
     if is_complex(input):
-        raise RustorchRuntimeError("Unlike NumPy, torch.sign doesn't support complex numbers, use torch.sgn instead.")
+        raise UnsupportedError(
+            "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
+        )
     return input if input.dtype == jnp.bool_ else jnp.sign(input)
 
 
@@ -108,7 +121,7 @@ def frexp(input):
     return (mantissa + (wide - lax.stop_gradient(wide)) * slope).astype(input.dtype), exponent
 
 
-@pointwise(promote=None, grad_name="MulBackward0")
+@pointwise(promote=None, grad_name="LdexpBackward0")
 def ldexp(input, other):
     """``input * 2**other``."""
     return jnp.multiply(*promoted("same", input, jnp.exp2(as_float(other))))
@@ -123,6 +136,12 @@ def nextafter(input, other):
 nextafter.differentiable = False
 
 
+@pointwise(promote=None, saves=False, inplace=False, out=False)
+def conj(input):
+    """The complex conjugate."""
+    return jnp.conj(input) if is_complex(input) else input
+
+
 @pointwise(promote=None, saves=False)
 def conj_physical(input):
     """The complex conjugate."""
@@ -135,7 +154,9 @@ def angle(input):
     if is_complex(input):
         zero = input == 0
         safe = jnp.where(zero, 1, input)
-        return jnp.where(zero, lax.stop_gradient(jnp.arctan2(input.imag, input.real)), jnp.arctan2(safe.imag, safe.real))
+        return jnp.where(
+            zero, lax.stop_gradient(jnp.arctan2(input.imag, input.real)), jnp.arctan2(safe.imag, safe.real)
+        )
     x = as_float(input)
     return jnp.where(x != x, x, jnp.where(x < 0, jnp.asarray(np.pi, x.dtype), jnp.zeros((), x.dtype)))
 
@@ -164,11 +185,15 @@ def clone(input, *, memory_format=None):
     return input
 
 
-@pointwise(promote=None, saves=False, out=False, grad_name=lambda t: "FillBackward1" if t[1] is ARRAY else "FillBackward0")
+@pointwise(
+    promote=None, saves=False, out=False, grad_name=lambda t: "FillBackward1" if t[1] is ARRAY else "FillBackward0"
+)
 def fill(input, value: Number):
     """A tensor like ``input`` with every element ``value``."""
     if getattr(value, "ndim", 0):
-        raise RustorchRuntimeError(f"fill only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
+        raise RustorchRuntimeError(
+            f"fill only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
+        )
     return jnp.broadcast_to(cast(value, dtype_of(input)), input.shape)
 
 
@@ -178,14 +203,13 @@ def zero(input):
     return jnp.zeros_like(input)
 
 
-@pointwise(promote="float", saves=False)
+@pointwise(promote="float", saves=False, grad_name="Deg2RadBackward0")
 def deg2rad(input):
     """Degrees as radians."""
     return input * (np.pi / 180)
 
 
-@pointwise(promote="float", saves=False)
+@pointwise(promote="float", saves=False, grad_name="Rad2DegBackward0")
 def rad2deg(input):
     """Radians as degrees."""
     return input * (180 / np.pi)
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import jax
@@ -64,25 +65,25 @@ def _(primals, tangents):
     return y, dx * (2 * x * y - 2 / math.sqrt(math.pi))
 
 
-@pointwise(promote="float", namespace="special")
+@pointwise(promote="float", namespace="special", grad_name="SpecialErfcxBackward0")
 def erfcx(input):
     """``exp(x**2) * erfc(x)``, which stays finite for large x."""
     return _narrow(_erfcx, input)
 
 
-@pointwise(promote="float", namespace="special", grad_name="MulBackward0")
+@pointwise(promote="float", namespace="special", grad_name="MulBackward1")
 def ndtr(input):
     """The area below the standard normal density left of x."""
     return _narrow(jsp.ndtr, input)
 
 
-@pointwise(promote="float", namespace="special")
+@pointwise(promote="float", namespace="special", grad_name="SpecialLogNdtrBackward0")
 def log_ndtr(input):
     """``log(ndtr(x))``, finite far to the left."""
     return _narrow(jsp.log_ndtr, input)
 
 
-@pointwise(promote="float", namespace="special")
+@pointwise(promote="float", namespace="special", grad_name="SpecialNdtriBackward0")
 def ndtri(input):
     """The inverse of ``ndtr``."""
     return _narrow(jsp.ndtri, input)
@@ -122,6 +123,18 @@ def psi(input):
     return _narrow(_digamma, input)
 
 
+@functools.cache
+def _polygamma_of(n: int):
+    """The ``n``-th derivative of digamma, whose own derivative is the next one."""
+
+    @jax.custom_jvp
+    def of(x):
+        return lax.polygamma(jnp.full_like(x, n), x)
+
+    of.defjvp(lambda p, t: (of(p[0]), t[0] * _polygamma_of(n + 1)(p[0])))
+    return of
+
+
 @pointwise(promote=None, also=_SPECIAL, method=False, inplace=False)
 def polygamma(n: int, input):
     """The ``n``-th derivative of ``digamma``."""
@@ -130,7 +143,7 @@ def polygamma(n: int, input):
     x = as_float(input)
     if n == 0:
         return _narrow(_digamma, x)
-    return _narrow(lambda z: jsp.polygamma(jnp.full_like(lax.stop_gradient(z), n), z), x)
+    return _narrow(_polygamma_of(n), x)
 
 
 @pointwise(promote=None)
@@ -182,11 +195,22 @@ def gammaincc(input, other):
     return igammac.body(input, other)
 
 
-@pointwise(promote="float", namespace="special", grad_name=lambda t: "SpecialZetaBackward0")
+@jax.custom_jvp
+def _zeta(x, q):
+    return lax.zeta(x, q)
+
+
+@_zeta.defjvp
+def _(p, t):
+    x, q = p  # PyTorch has no derivative in x either
+    return _zeta(x, q), t[1] * -x * _zeta(x + 1, q)
+
+
+@pointwise(promote="float", namespace="special", grad_name="SpecialZetaBackward0")
 def zeta(input: Number, other: Number):
     """The Hurwitz zeta function, ``sum over k of (other + k) ** -input``."""
     x, q = jnp.broadcast_arrays(input, other)
-    return _narrow(lambda z: lax.zeta(lax.stop_gradient(x).astype(z.dtype), z), q)
+    return _narrow(lambda z: _zeta(lax.stop_gradient(x).astype(z.dtype), z), q)
 
 
 def _i0(x):
@@ -240,19 +264,19 @@ def i0(input):
     return _narrow(_i0, input)
 
 
-@pointwise(promote="float", namespace="special")
+@pointwise(promote="float", namespace="special", grad_name="SpecialI1Backward0")
 def i1(input):
     """The modified Bessel function of the first kind, order 1."""
     return _narrow(_i1, input)
 
 
-@pointwise(promote="float", namespace="special")
+@pointwise(promote="float", namespace="special", grad_name="SpecialI0EBackward0")
 def i0e(input):
     """``exp(-|x|) i0(x)``."""
     return _narrow(_i0e, input)
 
 
-@pointwise(promote="float", namespace="special")
+@pointwise(promote="float", namespace="special", grad_name="SpecialI1EBackward0")
 def i1e(input):
     """``exp(-|x|) i1(x)``."""
     return _narrow(_i1e, input)
@@ -309,10 +333,18 @@ def _shifted(k, x, now, before):
     return 2 * (2 * x - 1) * now - before
 
 
-chebyshev_polynomial_t = _recurrence("chebyshev_polynomial_t", "The Chebyshev polynomial of the first kind.", lambda x: x, _double)
-chebyshev_polynomial_u = _recurrence("chebyshev_polynomial_u", "The Chebyshev polynomial of the second kind.", lambda x: 2 * x, _double)
-chebyshev_polynomial_v = _recurrence("chebyshev_polynomial_v", "The Chebyshev polynomial of the third kind.", lambda x: 2 * x - 1, _double)
-chebyshev_polynomial_w = _recurrence("chebyshev_polynomial_w", "The Chebyshev polynomial of the fourth kind.", lambda x: 2 * x + 1, _double)
+chebyshev_polynomial_t = _recurrence(
+    "chebyshev_polynomial_t", "The Chebyshev polynomial of the first kind.", lambda x: x, _double
+)
+chebyshev_polynomial_u = _recurrence(
+    "chebyshev_polynomial_u", "The Chebyshev polynomial of the second kind.", lambda x: 2 * x, _double
+)
+chebyshev_polynomial_v = _recurrence(
+    "chebyshev_polynomial_v", "The Chebyshev polynomial of the third kind.", lambda x: 2 * x - 1, _double
+)
+chebyshev_polynomial_w = _recurrence(
+    "chebyshev_polynomial_w", "The Chebyshev polynomial of the fourth kind.", lambda x: 2 * x + 1, _double
+)
 for _letter, _slope, _offset in (("t", 1, 0), ("u", 2, 0), ("v", 2, -1), ("w", 2, 1)):
     _recurrence(
         f"shifted_chebyshev_polynomial_{_letter}",
@@ -321,10 +353,16 @@ for _letter, _slope, _offset in (("t", 1, 0), ("u", 2, 0), ("v", 2, -1), ("w", 2
         _shifted,
     )
 hermite_polynomial_h = _recurrence(
-    "hermite_polynomial_h", "The physicists' Hermite polynomial.", lambda x: 2 * x, lambda k, x, now, before: 2 * (x * now - k * before)
+    "hermite_polynomial_h",
+    "The physicists' Hermite polynomial.",
+    lambda x: 2 * x,
+    lambda k, x, now, before: 2 * (x * now - k * before),
 )
 hermite_polynomial_he = _recurrence(
-    "hermite_polynomial_he", "The probabilists' Hermite polynomial.", lambda x: x, lambda k, x, now, before: x * now - k * before
+    "hermite_polynomial_he",
+    "The probabilists' Hermite polynomial.",
+    lambda x: x,
+    lambda k, x, now, before: x * now - k * before,
 )
 laguerre_polynomial_l = _recurrence(
     "laguerre_polynomial_l", "The Laguerre polynomial.", lambda x: 1 - x,
@@ -334,5 +372,3 @@ legendre_polynomial_p = _recurrence(
     "legendre_polynomial_p", "The Legendre polynomial.", lambda x: x,
     lambda k, x, now, before: ((2 * k + 1) * x * now - k * before) / (k + 1),
 )  # fmt: skip
-
-

@@ -72,7 +72,9 @@ def _max_pool_rule(rank):
 
 
 @layer(also=("torch",), grad_name="SqueezeBackward1")
-def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False, return_indices: bool = False):
+def max_pool1d(
+    input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False, return_indices: bool = False
+):
     """The largest value of each window: ([N,] C, L) → ([N,] C, L'); with ``return_indices`` also where it was.
 
     L' = ⌊(L + 2·padding - dilation·(k - 1) - 1) / stride⌋ + 1, rounded up in ``ceil_mode``.
@@ -81,7 +83,9 @@ def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
 
 
 @layer(also=("torch",), grad_name="MaxPool2DWithIndicesBackward0")
-def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False, return_indices: bool = False):
+def max_pool2d(
+    input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False, return_indices: bool = False
+):
     """The largest value of each window: ([N,] C, H, W) → ([N,] C, H', W'), sizes as ``max_pool1d``.
 
     ``return_indices`` also gives each maximum's position in the flattened H·W.
@@ -90,7 +94,9 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
 
 
 @layer(also=("torch",), grad_name="MaxPool3DWithIndicesBackward0")
-def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False, return_indices: bool = False):
+def max_pool3d(
+    input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False, return_indices: bool = False
+):
     """The largest value of each window: ([N,] C, D, H, W) → ([N,] C, D', H', W'), sizes as ``max_pool1d``.
 
     ``return_indices`` also gives each maximum's position in the flattened D·H·W.
@@ -99,25 +105,36 @@ def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
 
 
 @layer(also=("torch",), grad_name="SqueezeBackward1")
-def max_pool1d_with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False, return_indices: bool = True):
+def max_pool1d_with_indices(
+    input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False, return_indices: bool = True
+):
     """``max_pool1d`` and, for each maximum, its position along L."""
     return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
 @layer(grad_name="MaxPool2DWithIndicesBackward0")
-def max_pool2d_with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False, return_indices: bool = True):
+def max_pool2d_with_indices(
+    input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False, return_indices: bool = True
+):
     """``max_pool2d`` and, for each maximum, its position in the flattened H·W."""
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
 @layer(grad_name="MaxPool3DWithIndicesBackward0")
-def max_pool3d_with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False, return_indices: bool = True):
+def max_pool3d_with_indices(
+    input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False, return_indices: bool = True
+):
     """``max_pool3d`` and, for each maximum, its position in the flattened D·H·W."""
     return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
 for _rank, _pair in enumerate(
-    ((max_pool1d, max_pool1d_with_indices), (max_pool2d, max_pool2d_with_indices), (max_pool3d, max_pool3d_with_indices)), 1
+    (
+        (max_pool1d, max_pool1d_with_indices),
+        (max_pool2d, max_pool2d_with_indices),
+        (max_pool3d, max_pool3d_with_indices),
+    ),
+    1,
 ):
     for _one in _pair:
         _one.vjp(_max_pool_rule(_rank))
@@ -128,7 +145,9 @@ def _avg_pool(rank, input, kernel_size, stride, padding, ceil_mode, count_includ
     check(divisor is None or divisor != 0, "divisor must be not zero")
     need_float(input, f"avg_pool{rank}d_out_frame")
     del settings["dilation"]
-    y = kernels.avg_pool(_batched(input, rank), window, count_include_pad=count_include_pad, divisor=divisor, **settings)
+    y = kernels.avg_pool(
+        _batched(input, rank), window, count_include_pad=count_include_pad, divisor=divisor, **settings
+    )
     return y.reshape(y.shape[y.ndim - input.ndim :])
 
 
@@ -142,13 +161,29 @@ def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode: bool = Fal
 
 
 @layer(grad_name="AvgPool2DBackward0")
-def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None):
+def avg_pool2d(
+    input,
+    kernel_size,
+    stride=None,
+    padding=0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+):
     """The mean of each window: ([N,] C, H, W) → ([N,] C, H', W'); or the sum over ``divisor_override``."""
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
 @layer(grad_name="AvgPool3DBackward0")
-def avg_pool3d(input, kernel_size, stride=None, padding=0, ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None):
+def avg_pool3d(
+    input,
+    kernel_size,
+    stride=None,
+    padding=0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+):
     """The mean of each window: ([N,] C, D, H, W) → ([N,] C, D', H', W'); or the sum over ``divisor_override``."""
     return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 

@@ -136,7 +136,9 @@ def randperm_(key, counter: Number, n: int, dtype: DType):
 def multinomial_(key, counter: Number, input, num_samples: int, replacement: bool):
     """Indices drawn with the (unnormalised) probabilities in each row of ``input``."""
     if not is_float(input):
-        raise RustorchRuntimeError(f"multinomial only supports floating-point dtypes for input, got: {dtype_of(input).alias}")
+        raise RustorchRuntimeError(
+            f"multinomial only supports floating-point dtypes for input, got: {dtype_of(input).alias}"
+        )
     if not 1 <= input.ndim <= 2:
         raise RustorchRuntimeError("prob_dist must be 1 or 2 dim")
     if num_samples <= 0:

@@ -14,7 +14,7 @@ def _check(x, name, dims=None):
     if is_complex(x):
         raise unsupported(name, x)
     if x.size == 0:
-        if dims is None or len(dims) == x.ndim:
+        if dims is None:
             raise RustorchRuntimeError(
                 f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
             )
@@ -127,7 +127,7 @@ for _op in (max_all, min_all):
 def amax(input, dim=(), keepdim: bool = False):
     """The largest element over ``dim``; ties share the gradient."""
     dims = dims_of(dim, input.ndim)
-    _check(input, "amax", dims)
+    _check(input, "amax", None if dim in ((), None) else dims)
     return extreme(input, dims, keepdim, True)
 
 
@@ -135,7 +135,7 @@ def amax(input, dim=(), keepdim: bool = False):
 def amin(input, dim=(), keepdim: bool = False):
     """The smallest element over ``dim``; ties share the gradient."""
     dims = dims_of(dim, input.ndim)
-    _check(input, "amin", dims)
+    _check(input, "amin", None if dim in ((), None) else dims)
     return extreme(input, dims, keepdim, False)
 
 
@@ -150,7 +150,7 @@ for _op in (amax, amin):
 def aminmax(input, *, dim: int = None, keepdim: bool = False):
     """The smallest and the largest element."""
     dims = dims_of(dim, input.ndim)
-    _check(input, "aminmax", dims)
+    _check(input, "aminmax", None if dim is None else dims)
     return extreme(input, dims, keepdim, False), extreme(input, dims, keepdim, True)
 
 

@@ -124,8 +124,6 @@ def _quantile(input, q, dim, keepdim, interpolation, ignore_nan, name):
             f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}"
         )
     if isinstance(q, (float, int)):
-        if not 0 <= q <= 1:
-            raise RustorchRuntimeError(f"{name}() q must be in the range [0, 1] but got {q}")
         q = jnp.asarray(q, input.dtype)
     elif getattr(q, "weak_type", False):
         q = cast(q, dtype_of(input))
@@ -158,7 +156,13 @@ def _quantile(input, q, dim, keepdim, interpolation, ignore_nan, name):
         low = jnp.where(weight < 0.5, low + weight * gap, jnp.where(same, low, high - gap * (1 - weight)))
     out = jnp.moveaxis(low, -1, 0)
     if keepdim:
-        out = out.reshape(out.shape[:1] + (1,) * ndim) if dim is None else jnp.expand_dims(out, wrap_dim(dim, ndim) + 1) if ndim else out[:, 0]
+        out = (
+            out.reshape(out.shape[:1] + (1,) * ndim)
+            if dim is None
+            else jnp.expand_dims(out, wrap_dim(dim, ndim) + 1)
+            if ndim
+            else out[:, 0]
+        )
     return out[0] if q.ndim == 0 else out
 
 

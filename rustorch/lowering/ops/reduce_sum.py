@@ -11,7 +11,18 @@ from rustorch.dtypes import BOOL, FLOATING
 from rustorch.errors import RustorchRuntimeError
 from rustorch.lowering.kernels.sums import column_sum, row_sum
 from rustorch.lowering.ops._common import (
-    as_float, cast, dims_of, dtype_of, expand_over, is_complex, is_float, is_inexact, lift, need_floating, widened,
+    as_float,
+    cast,
+    dims_of,
+    dtype_of,
+    expand_over,
+    is_complex,
+    is_float,
+    is_inexact,
+    lift,
+    magnitude,
+    need_floating,
+    widened,
 )  # fmt: skip
 from rustorch.lowering.table import Number, reduction
 from rustorch.lowering.table import op as operation
@@ -99,7 +110,9 @@ def nansum(input, dim=None, keepdim: bool = False, *, dtype=None):
 def nanmean(input, dim=None, keepdim: bool = False, *, dtype=None):
     """The average of what is not NaN."""
     if not is_inexact(input):
-        raise RustorchRuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got {dtype_of(input).alias}")
+        raise RustorchRuntimeError(
+            f"nanmean(): expected input to have floating point or complex dtype but got {dtype_of(input).alias}"
+        )
     x = input if dtype is None else cast(input, dtype)
     dims = dims_of(dim, x.ndim)
     there = x == x
@@ -170,7 +183,10 @@ def _(needs, ct, input, dim=None, correction=1, keepdim=False):
     zero = square == 0
     scale = jnp.where(zero, 0, ct / (2 * jnp.sqrt(jnp.where(zero, 1, square))))
     slope = _spread_slope(wide, dims, correction)
-    return (expand_over(scale, input.shape, dims, keepdim) * jnp.where(expand_over(zero, input.shape, dims, keepdim), 0, slope),)
+    return (
+        expand_over(scale, input.shape, dims, keepdim)
+        * jnp.where(expand_over(zero, input.shape, dims, keepdim), 0, slope),
+    )
 
 
 @reduction(function=False, method=False, fields=("var", "mean"), grad_name="VarMeanBackward0")
@@ -194,20 +210,22 @@ def p_norm(x, ord, dims, keepdim: bool):
 
     ``ord`` is an int or ``"inf"``/``"-inf"`` while tracing, else any (traced) number.
     """
-    if ord in ("inf", "-inf") if isinstance(ord, str) else False:
+    if isinstance(ord, str):
         pick = jnp.max if ord == "inf" else jnp.min
-        return pick(jnp.abs(x), dims, keepdims=keepdim) if dims else jnp.abs(x)
+        return pick(magnitude(x), dims, keepdims=keepdim) if dims else magnitude(x)
     if isinstance(ord, int) and ord == 0:
         return jnp.sum(x != 0, dims, keepdims=keepdim).astype(jnp.abs(x).dtype)
     if isinstance(ord, int) and ord == 1:
-        return total(jnp.abs(x), dims, keepdim)
+        return total(magnitude(x), dims, keepdim)
     if isinstance(ord, int) and ord == 2:
         square = jnp.square(x.real) + jnp.square(x.imag) if is_complex(x) else jnp.square(x)
         return _safe_root(total(square, dims, keepdim), jnp.sqrt)
     size = jnp.abs(x)
     zero = size == 0
     power = jnp.asarray(ord, size.dtype)
-    terms = jnp.where(zero, jnp.where(power < 0, jnp.inf, 0).astype(size.dtype), jnp.power(jnp.where(zero, 1, size), power))
+    terms = jnp.where(
+        zero, jnp.where(power < 0, jnp.inf, 0).astype(size.dtype), jnp.power(jnp.where(zero, 1, size), power)
+    )
     return _safe_root(total(terms, dims, keepdim), lambda s: jnp.power(s, 1 / power))
 
 
@@ -219,7 +237,7 @@ def _safe_root(s, root):
 
 
 @operation(function=False, method=False, out=False, grad_name="LinalgVectorNormBackward0")
-def p_norm_dims(input, ord: Number = 2, dim=None, keepdim: bool = False, dtype=None):
+def p_norm_dims(input, ord=2, dim=None, keepdim: bool = False, dtype=None):
     """The ``ord``-norm of the vectors along ``dim``."""
     x = input if dtype is None else cast(input, dtype)
     if not is_inexact(x):
@@ -252,7 +270,9 @@ def logsumexp(input, dim, keepdim: bool = False):
     s = total(jnp.exp(x - top), dims, True)
     zero = s == 0  # all -inf: the value is -inf and no gradient flows
     out = jnp.where(zero, -jnp.inf, jnp.log(jnp.where(zero, 1, s)) + top)
-    return (out if keepdim else out.reshape(tuple(n for i, n in enumerate(x.shape) if i not in dims))).astype(as_float(input).dtype)
+    return (out if keepdim else out.reshape(tuple(n for i, n in enumerate(x.shape) if i not in dims))).astype(
+        as_float(input).dtype
+    )
 
 
 def _truth(input, dims, keepdim, reduce):

@@ -15,7 +15,6 @@ from rustorch.lowering import kernels
 from rustorch.lowering.ops._nn import layer, need_float, piece, widened
 
 
-
 def interpolate_size(shape, size, scale_factor, mode="nearest", align_corners=None, recompute_scale_factor=None):
     """PyTorch's checks of ``interpolate``'s arguments: ``(output sizes, scales or None)``.
 
@@ -30,8 +29,14 @@ def interpolate_size(shape, size, scale_factor, mode="nearest", align_corners=No
             "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear",
             ArgumentValueError,
         )
-    check(size is None or scale_factor is None, "only one of size or scale_factor should be defined", ArgumentValueError)
-    check(size is not None or scale_factor is not None, "either size or scale_factor should be defined", ArgumentValueError)
+    check(
+        size is None or scale_factor is None, "only one of size or scale_factor should be defined", ArgumentValueError
+    )
+    check(
+        size is not None or scale_factor is not None,
+        "either size or scale_factor should be defined",
+        ArgumentValueError,
+    )
     if size is not None:
         check(
             recompute_scale_factor is not True,
@@ -117,16 +122,29 @@ def _antialias_matrix(n, out, scale, align, cubic):
 
 
 @piece(grad_name="UpsampleBilinear2DBackward0")
-def interpolate_to(input, size: tuple, mode: str = "nearest", align_corners: bool = False, antialias: bool = False, scales: str = ""):
+def interpolate_to(
+    input, size: tuple, mode: str = "nearest", align_corners: bool = False, antialias: bool = False, scales: str = ""
+):
     """``input`` (N, C, ...) resampled to the spatial sizes ``size``.
 
     ``mode`` is one of nearest, nearest-exact, linear, bilinear, trilinear, bicubic, area. ``scales`` is
     ``repr`` of the scales that ``interpolate_size`` gave ("" for none): text, because it is static.
     """
     rank = input.ndim - 2
-    check(rank in (1, 2, 3), f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.ndim}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})", NotImplementedError)
-    check(all(n > 0 for n in size), f"Input and output sizes should be greater than 0, but got input (H: {input.shape[-2]}, W: {input.shape[-1]}) output (H: {size[0]}, W: {size[-1]})")
-    check(not antialias or (mode in ("bilinear", "bicubic") and rank == 2), "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input", ArgumentValueError)
+    check(
+        rank in (1, 2, 3),
+        f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.ndim}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})",
+        NotImplementedError,
+    )
+    check(
+        all(n > 0 for n in size),
+        f"Input and output sizes should be greater than 0, but got input (H: {input.shape[-2]}, W: {input.shape[-1]}) output (H: {size[0]}, W: {size[-1]})",
+    )
+    check(
+        not antialias or (mode in ("bilinear", "bicubic") and rank == 2),
+        "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input",
+        ArgumentValueError,
+    )
     given = [float(s) for s in scales.strip("()").split(",") if s.strip()] if scales else [None] * rank
     if mode == "area":
         return kernels.adaptive_avg_pool(input, size)
@@ -136,8 +154,16 @@ def interpolate_to(input, size: tuple, mode: str = "nearest", align_corners: boo
             input = jnp.take(input, jnp.asarray(at), axis=a + 2, mode="clip")
         return input
     needed = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
-    check(mode in needed, f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.ndim}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})", NotImplementedError)
-    check(needed[mode] == rank, f"Got {input.ndim}D input, but {mode} mode needs {needed[mode] + 2}D input", NotImplementedError)
+    check(
+        mode in needed,
+        f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.ndim}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})",
+        NotImplementedError,
+    )
+    check(
+        needed[mode] == rank,
+        f"Got {input.ndim}D input, but {mode} mode needs {needed[mode] + 2}D input",
+        NotImplementedError,
+    )
     need_float(input, "compute_indices_weights_" + ("cubic" if mode == "bicubic" else "linear"))
     x = widened(input)
     for a in range(rank):
@@ -204,8 +230,16 @@ def grid_sample(input, grid, mode: str = "bilinear", padding_mode: str = "zeros"
     (4-d only); ``padding_mode``: zeros, border, reflection.
     """
     rank = input.ndim - 2
-    check(mode in ("bilinear", "nearest", "bicubic"), f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'", ArgumentValueError)
-    check(padding_mode in ("zeros", "border", "reflection"), f"nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: '{padding_mode}'", ArgumentValueError)
+    check(
+        mode in ("bilinear", "nearest", "bicubic"),
+        f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'",
+        ArgumentValueError,
+    )
+    check(
+        padding_mode in ("zeros", "border", "reflection"),
+        f"nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: '{padding_mode}'",
+        ArgumentValueError,
+    )
     shown = f"but got input with sizes {list(input.shape)} and grid with sizes {list(grid.shape)}"
     for ok, text in (
         (rank in (2, 3) and grid.ndim == input.ndim, "grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, " + shown),
@@ -234,6 +268,7 @@ def grid_sample(input, grid, mode: str = "bilinear", padding_mode: str = "zeros"
 
 def _cubic_weights(t, a=-0.75):
     """Weights of the four neighbours at distance ``t`` past the second."""
+
     def near(u):
         return ((a + 2) * u - (a + 3)) * u * u + 1
 
@@ -265,7 +300,11 @@ def affine_grid(theta, size, align_corners: bool | None = None):
     """The grid for ``grid_sample`` that applies ``theta``: (N, 2, 3) for size (N, C, H, W) → (N, H, W, 2); 3-d alike."""
     need_float(theta, "affine_grid")
     rank = len(size) - 2
-    check(rank in (1, 2, 3), f"affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. Got size {tuple(size)}", NotImplementedError)
+    check(
+        rank in (1, 2, 3),
+        f"affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. Got size {tuple(size)}",
+        NotImplementedError,
+    )
     if theta.ndim != 3 or theta.shape[-2:] != (rank, rank + 1):
         raise ShapeMismatchError(
             f"Expected a batch of {rank}D affine matrices of shape Nx{rank}x{rank + 1} for size {tuple(size)}. Got {list(theta.shape)}.",

@@ -9,7 +9,17 @@ from jax import lax
 from rustorch import dtypes
 from rustorch.dtypes import FLOATING
 from rustorch.errors import RustorchRuntimeError, ShapeMismatchError, wrap_dim
-from rustorch.lowering.ops._common import as_float, cast, dtype_of, is_complex, is_float, promoted, unsupported, widened
+from rustorch.lowering.ops._common import (
+    as_float,
+    cast,
+    dtype_of,
+    is_complex,
+    is_float,
+    promoted,
+    result_dtype,
+    unsupported,
+    widened,
+)
 from rustorch.lowering.platform import on_cpu
 from rustorch.lowering.table import Number, op
 
@@ -153,7 +163,8 @@ def diff(input, n: int = 1, dim: int = -1, prepend=None, append=None):
         raise RustorchRuntimeError(f"order must be non-negative but got {n}")
     dim = wrap_dim(dim, input.ndim)
     parts = [p for p in (prepend, input, append) if p is not None]
-    x = jnp.concatenate(promoted("same", *parts), dim) if len(parts) > 1 else input
+    dtype = result_dtype(*parts)
+    x = jnp.concatenate([cast(p, dtype) for p in parts], dim) if len(parts) > 1 else input
     for _ in range(min(n, x.shape[dim])):
         high, low = lax.slice_in_dim(x, 1, None, axis=dim), lax.slice_in_dim(x, 0, -1, axis=dim)
         x = high ^ low if x.dtype == jnp.bool_ else high - low
@@ -179,14 +190,25 @@ def _strips(y, x, dx, dim):
     return a * b / 2, dim
 
 
-@op(out=False, inplace=False, method=False, aliases=("trapz",), grad_name=lambda t: "MulBackward0" if len(t) < 2 or t[1] is None else "DivBackward0")
+@op(
+    out=False,
+    inplace=False,
+    method=False,
+    aliases=("trapz",),
+    grad_name=lambda t: "MulBackward0" if len(t) < 2 or t[1] is None else "DivBackward0",
+)
 def trapezoid(y, x=None, *, dx: Number = 1, dim: int = -1):
     """The integral of ``y`` along ``dim`` by the trapezoid rule, at points ``x`` or ``dx`` apart."""
     strips, dim = _strips(y, x, dx, dim)
     return jnp.sum(strips, dim)
 
 
-@op(out=False, method=False, dear=True, grad_name=lambda t: "MulBackward0" if len(t) < 2 or t[1] is None else "DivBackward0")
+@op(
+    out=False,
+    method=False,
+    dear=True,
+    grad_name=lambda t: "MulBackward0" if len(t) < 2 or t[1] is None else "DivBackward0",
+)
 def cumulative_trapezoid(y, x=None, *, dx: Number = 1, dim: int = -1):
     """The running integral of ``y`` along ``dim`` by the trapezoid rule."""
     strips, dim = _strips(y, x, dx, dim)
@@ -223,7 +245,11 @@ def _slope(f, spacing, dim, edge_order):
         p, q = lax.slice_in_dim(gaps, 0, 1, axis=dim), lax.slice_in_dim(gaps, 1, 2, axis=dim)
         first = -(2 * p + q) / (p * (p + q)) * at(0, 1) + (p + q) / (p * q) * at(1, 2) - p / (q * (p + q)) * at(2, 3)
         p, q = lax.slice_in_dim(gaps, n - 3, n - 2, axis=dim), lax.slice_in_dim(gaps, n - 2, n - 1, axis=dim)
-        last = q / (p * (p + q)) * at(n - 3, n - 2) - (p + q) / (p * q) * at(n - 2, n - 1) + (2 * q + p) / (q * (p + q)) * at(n - 1)
+        last = (
+            q / (p * (p + q)) * at(n - 3, n - 2)
+            - (p + q) / (p * q) * at(n - 2, n - 1)
+            + (2 * q + p) / (q * (p + q)) * at(n - 1)
+        )
     return jnp.concatenate([first, inner, last], dim)
 
 
@@ -233,6 +259,7 @@ def gradient_dims(input, spacing: Number, dims: tuple, edge_order: int):
     if edge_order not in (1, 2):
         raise RustorchRuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
     x = as_float(input)
-    return tuple(_slope(x, cast(s, dtype_of(x)) if not getattr(s, "ndim", 0) else s, wrap_dim(d, x.ndim), edge_order) for s, d in zip(spacing, dims))
-
-
+    return tuple(
+        _slope(x, cast(s, dtype_of(x)) if not getattr(s, "ndim", 0) else s, wrap_dim(d, x.ndim), edge_order)
+        for s, d in zip(spacing, dims)
+    )

@@ -13,6 +13,7 @@ from rustorch.errors import DTypeError, RustorchRuntimeError, ShapeMismatchError
 from rustorch.lowering.ops.gather import check_index, narrow, wrapped
 from rustorch.lowering.promote import cast, dtype_of, is_number
 from rustorch.lowering.table import Number, op
+from rustorch.lowering.template import ARRAY
 
 _IN = "promise_in_bounds"  # XLA itself drops updates that fall outside
 
@@ -23,7 +24,9 @@ def _places(input, dim, index):
     for d in range(index.ndim):
         shape = [1] * index.ndim
         shape[d] = index.shape[d]
-        out.append(narrow(index, input.shape[d]) if d == dim else np.arange(index.shape[d], dtype=np.int32).reshape(shape))
+        out.append(
+            narrow(index, input.shape[d]) if d == dim else np.arange(index.shape[d], dtype=np.int32).reshape(shape)
+        )
     return tuple(out)
 
 
@@ -37,7 +40,9 @@ def _prepared(input, dim, index, src, name):
     if index.ndim == 0:
         index = index[None]
     if index.ndim != input.ndim and index.size:
-        raise ShapeMismatchError("Index tensor must have the same number of dimensions as self tensor", input.shape, index.shape)
+        raise ShapeMismatchError(
+            "Index tensor must have the same number of dimensions as self tensor", input.shape, index.shape
+        )
     dtype = dtype_of(input)
     if src is None or is_number(src) or (src.ndim == 0 and index.shape != (1,)):
         src = jnp.broadcast_to(cast(0 if src is None else src, dtype), index.shape)
@@ -48,7 +53,9 @@ def _prepared(input, dim, index, src, name):
             raise DTypeError(f"{name}(): Expected self.dtype to be equal to src.dtype")
         if index.size:
             if src.ndim != input.ndim:
-                raise ShapeMismatchError("Index tensor must have the same number of dimensions as src tensor", index.shape, src.shape)
+                raise ShapeMismatchError(
+                    "Index tensor must have the same number of dimensions as src tensor", index.shape, src.shape
+                )
             if any(n > s or (d != dim and n > input.shape[d]) for d, (n, s) in enumerate(zip(index.shape, src.shape))):
                 raise ShapeMismatchError(
                     f"Expected index {list(index.shape)} to be no larger than self {list(input.shape)} apart from dimension {dim} "
@@ -61,8 +68,7 @@ def _prepared(input, dim, index, src, name):
 
 
 def _scatter_name(template):
-    given = template[3] if len(template) > 3 else None
-    return "ScatterBackward0" if getattr(given, "name", "") == "array" else "ScatterBackward1"
+    return "ScatterBackward0" if len(template) > 3 and template[3] is ARRAY else "ScatterBackward1"
 
 
 @op(inplace=True, grad_name=_scatter_name)
@@ -192,10 +198,15 @@ def _rows(input, dim, index):
 
 
 def _check_rows(input, dim, index, source, name):
-    check(index.ndim <= 1, f"{name}(): Index is supposed to be a vector, but got dim: {index.ndim} with type: {dtype_of(index).alias}")
+    check(
+        index.ndim <= 1,
+        f"{name}(): Index is supposed to be a vector, but got dim: {index.ndim} with type: {dtype_of(index).alias}",
+    )
     check_index(index, name, "int32/int64")
     if dtype_of(input) is not dtype_of(source):
-        raise DTypeError(f"{name}(): self and source expected to have the same dtype, but got (self) {dtype_of(input).alias} and (source) {dtype_of(source).alias}")
+        raise DTypeError(
+            f"{name}(): self and source expected to have the same dtype, but got (self) {dtype_of(input).alias} and (source) {dtype_of(source).alias}"
+        )
 
 
 @op(inplace=True)
@@ -246,7 +257,11 @@ def index_copy(input, dim: int, index, source):
     return input.at[_rows(input, d, narrow(index, input.shape[d]))].set(source, mode=_IN, unique_indices=True)
 
 
-@op(inplace=True)
+def _fill_name(template):
+    return "IndexFillBackward1" if template[3] is ARRAY else "IndexFillBackward0"
+
+
+@op(inplace=True, grad_name=_fill_name)
 def index_fill(input, dim: int, index, value: Number):
     """``input`` with ``value`` in the slices along ``dim`` that ``index`` names."""
     d = wrap_dim(dim, input.ndim)
@@ -261,14 +276,18 @@ def index_fill(input, dim: int, index, value: Number):
     value = cast(value, dtype_of(input))
     if input.ndim == 0:
         return value
-    return input.at[_rows(input, d, wrapped(index.reshape(-1), input.shape[d]))].set(value, mode=_IN, unique_indices=True)
+    return input.at[_rows(input, d, wrapped(index.reshape(-1), input.shape[d]))].set(
+        value, mode=_IN, unique_indices=True
+    )
 
 
 @op(inplace=True)
 def index_reduce(input, dim: int, index, source, reduce, *, include_self=True):
     """Combines slices along ``dim`` by "prod", "mean", "amax" or "amin" at the places in ``index``."""
     if reduce not in ("prod", "mean", "amax", "amin"):
-        raise RustorchRuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+        raise RustorchRuntimeError(
+            f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}."
+        )
     d = wrap_dim(dim, input.ndim)
     _check_rows(input, d, index, source, "index_reduce_")
     shape = [1] * input.ndim
@@ -284,7 +303,9 @@ def put(input, index, source, accumulate=False):
         f"put_(): Expected source and index to have the same number of elements, but got source.numel() = {source.size}, index.numel() = {index.size}",
     )
     if dtype_of(input) is not dtype_of(source):
-        raise DTypeError(f"put_(): self and source expected to have the same dtype, but got self.dtype = {dtype_of(input).alias} and source.dtype = {dtype_of(source).alias}")
+        raise DTypeError(
+            f"put_(): self and source expected to have the same dtype, but got self.dtype = {dtype_of(input).alias} and source.dtype = {dtype_of(source).alias}"
+        )
     at = input.reshape(-1).at[wrapped(index.reshape(-1), input.size)]
     source = source.reshape(-1)
     out = at.add(source, mode=_IN) if accumulate else at.set(source, mode=_IN, unique_indices=True)

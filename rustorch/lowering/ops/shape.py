@@ -37,7 +37,9 @@ def cat(tensors, dim=0):
     dim = wrap_dim(dim, first.ndim)
     for i, t in kept[1:]:
         if t.ndim != first.ndim:
-            raise ShapeMismatchError(f"Tensors must have same number of dimensions: got {first.ndim} and {t.ndim}", first.shape, t.shape)
+            raise ShapeMismatchError(
+                f"Tensors must have same number of dimensions: got {first.ndim} and {t.ndim}", first.shape, t.shape
+            )
         for d in range(first.ndim):
             if d != dim and t.shape[d] != first.shape[d]:
                 raise ShapeMismatchError(
@@ -93,8 +95,15 @@ def column_stack(tensors):
 def block_diag(tensors):
     """Places matrices along the diagonal of a zero matrix."""
     for i, t in enumerate(tensors):
-        check(t.ndim <= 2, f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {t.ndim} dimensions")
-    blocks = [jnp.atleast_2d(t) for t in _common(tensors)] if tensors else [jnp.zeros((1, 0), dtypes.get_default_dtype().numpy)]
+        check(
+            t.ndim <= 2,
+            f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {t.ndim} dimensions",
+        )
+    blocks = (
+        [jnp.atleast_2d(t) for t in _common(tensors)]
+        if tensors
+        else [jnp.zeros((1, 0), dtypes.get_default_dtype().numpy)]
+    )
     width = sum(b.shape[1] for b in blocks)
     rows, left = [], 0
     for b in blocks:
@@ -106,8 +115,14 @@ def block_diag(tensors):
 @op(saves=False, function=False)
 def repeat(input, repeats: Dims):
     """Copies of the tensor side by side, ``repeats[d]`` of them along dimension ``d``."""
-    check(len(repeats) >= input.ndim, "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
-    check(all(r >= 0 for r in repeats), f"Trying to create tensor with negative dimension. Received repeats: {list(repeats)}")
+    check(
+        len(repeats) >= input.ndim,
+        "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor",
+    )
+    check(
+        all(r >= 0 for r in repeats),
+        f"Trying to create tensor with negative dimension. Received repeats: {list(repeats)}",
+    )
     return _tiled(input, tuple(repeats))
 
 
@@ -301,7 +316,9 @@ def cross_product(a, b, dim, name):
         raise ShapeMismatchError(f"{name}: inputs must have the same number of dimensions.", a.shape, b.shape)
     d = wrap_dim(dim, a.ndim)
     if a.shape[d] != 3 or b.shape[d] != 3:
-        raise ShapeMismatchError(f"{name}: inputs dimension {dim} must have length 3. Got {a.shape[d]} and {b.shape[d]}", a.shape, b.shape)
+        raise ShapeMismatchError(
+            f"{name}: inputs dimension {dim} must have length 3. Got {a.shape[d]} and {b.shape[d]}", a.shape, b.shape
+        )
     x, y = (jnp.moveaxis(cast(t, dtype), d, 0) for t in (a, b))
     parts = [x[(i + 1) % 3] * y[(i + 2) % 3] - x[(i + 2) % 3] * y[(i + 1) % 3] for i in range(3)]
     return jnp.stack(parts, d)

@@ -108,7 +108,9 @@ def istft(input, n_fft: int, hop_length=None, win_length=None, window=None, cent
     such samples are 0 (or the quotient of two small numbers).
     """
     if not dtype_of(input).is_complex:
-        raise RustorchRuntimeError("istft requires a complex-valued input tensor matching the output from stft with return_complex=True.")
+        raise RustorchRuntimeError(
+            "istft requires a complex-valued input tensor matching the output from stft with return_complex=True."
+        )
     hop = n_fft // 4 if hop_length is None else hop_length
     win_length = n_fft if win_length is None else win_length
     onesided = (input.shape[-2] != n_fft) if onesided is None else onesided

@@ -18,7 +18,10 @@ from rustorch.lowering.ops._nn import axes_of, layer
 def pixel_shuffle(input, upscale_factor: int):
     """Channels to pixels: (..., C·r², H, W) → (..., C, H·r, W·r), r = ``upscale_factor``."""
     r = upscale_factor
-    check(input.ndim >= 3, f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)")
+    check(
+        input.ndim >= 3,
+        f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)",
+    )
     check(r > 0, f"pixel_shuffle expects a positive upscale_factor, but got {r}")
     *lead, c, h, w = input.shape
     check(
@@ -34,7 +37,10 @@ def pixel_shuffle(input, upscale_factor: int):
 def pixel_unshuffle(input, downscale_factor: int):
     """Pixels to channels: (..., C, H·r, W·r) → (..., C·r², H, W), r = ``downscale_factor``."""
     r = downscale_factor
-    check(input.ndim >= 3, f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)")
+    check(
+        input.ndim >= 3,
+        f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)",
+    )
     check(r > 0, f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
     *lead, c, h, w = input.shape
     for name, axis, n in (("height", -2, h), ("width", -1, w)):
@@ -107,7 +113,10 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
 @layer(saves=False, grad_name="Col2ImBackward0")
 def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     """Blocks added back where ``unfold`` takes them: ([N,] C·kH·kW, L) → ([N,] C, *output_size)."""
-    check(input.ndim in (2, 3), f"Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size, but got: {list(input.shape)}")
+    check(
+        input.ndim in (2, 3),
+        f"Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size, but got: {list(input.shape)}",
+    )
     size = axes_of(output_size, 2, "output_size")
     window, dilation, padding, stride, out = _blocks(size, kernel_size, dilation, padding, stride)
     x = input if input.ndim == 3 else input[None]

@@ -22,7 +22,9 @@ def resolve_shape(shape, numel: int) -> tuple[int, ...]:
     shape = tuple(int(n) for n in shape)
     text = f"shape '{list(shape)}' is invalid for input of size {numel}"
     if any(n < -1 for n in shape):
-        raise RustorchRuntimeError(f"invalid shape dimension {min(shape)} at index {shape.index(min(shape))} of shape {list(shape)}")
+        raise RustorchRuntimeError(
+            f"invalid shape dimension {min(shape)} at index {shape.index(min(shape))} of shape {list(shape)}"
+        )
     if shape.count(-1) > 1:
         raise RustorchRuntimeError("only one dimension can be inferred")
     known = math.prod(n for n in shape if n != -1)
@@ -59,7 +61,15 @@ def view_(xp, input, size: Dims):
     return _reshape(xp, input, size)
 
 
-@op(name="reshape_copy", function=False, method=False, inplace=False, out=False, saves=False, grad_name="UnsafeViewBackward0")
+@op(
+    name="reshape_copy",
+    function=False,
+    method=False,
+    inplace=False,
+    out=False,
+    saves=False,
+    grad_name="UnsafeViewBackward0",
+)
 def reshape_copy(input, shape):
     """The same elements in another shape, as a copy."""
     return jnp.reshape(input, resolve_shape(shape, input.size))
@@ -153,7 +163,10 @@ def expand(xp, input, size: Dims, *, implicit=False):
     for i, n in enumerate(size):
         have = input.shape[i - pad] if i >= pad else None
         if n == -1:
-            check(have is not None, f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}")
+            check(
+                have is not None,
+                f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}",
+            )
             n = have
         elif have is not None and have != n and have != 1:
             raise ShapeMismatchError(
@@ -313,7 +326,10 @@ def view_as_complex(xp, input):
     if xp is np:
         return _respaced(input, input.shape[:-1], [s // 2 for s in input.strides[:-1]])
     kind = dtypes.from_numpy(input.dtype)
-    check(kind.is_floating_point, f"view_as_complex is only supported for floating point tensors, but got a tensor of scalar type: {kind.alias}")
+    check(
+        kind.is_floating_point,
+        f"view_as_complex is only supported for floating point tensors, but got a tensor of scalar type: {kind.alias}",
+    )
     check(input.ndim > 0, "Input tensor must have one or more dimensions")
     check(input.shape[-1] == 2, "Tensor must have a last dimension of size 2")
     return _as_complex(input)
@@ -377,5 +393,3 @@ def strided(xp, input, size, stride, storage_offset=0):
             f"are out of bounds for storage of {input.size} elements"
         )
     return jnp.take(input.reshape(-1), where.astype(np.int32))
-
-

@@ -1,0 +1,54 @@
+"""Shorthands for dtypes and devices: ``x.float()``, ``x.cuda()``."""
+
+from __future__ import annotations
+
+from rustorch import dtypes
+from rustorch.devices import Device
+from rustorch.eager.methods.hang import method
+from rustorch.eager.tensor import Tensor
+
+
+def _caster(name, target):
+    def cast(self, memory_format=None):
+        return self.to(target)
+
+    cast.__name__ = name
+    cast.__doc__ = f"The tensor as {target}."
+    return cast
+
+
+for _name, _target in {
+    "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16, "bfloat16": dtypes.bfloat16,
+    "long": dtypes.int64, "int": dtypes.int32, "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8,
+    "bool": dtypes.bool_, "cfloat": dtypes.complex64, "cdouble": dtypes.complex128,
+}.items():  # fmt: skip
+    setattr(Tensor, _name, _caster(_name, _target))
+
+
+@method
+def cpu(self, memory_format=None):
+    """The tensor on the host."""
+    return self.to(Device("cpu"))
+
+
+@method
+def cuda(self, device=None, non_blocking=False, memory_format=None):
+    """The tensor on a GPU (the first by default)."""
+    return self.to(Device("cuda") if device is None else Device(device))
+
+
+@method
+def type(self, dtype=None, non_blocking=False):
+    """The type's name, or the tensor cast to another type."""
+    if dtype is None:
+        prefix = "torch.cuda." if self.device.type == "cuda" else "torch."
+        return f"{prefix}{self.dtype.alias}Tensor"
+    if isinstance(dtype, str):
+        dtype = next(d for d in dtypes.ALL if f"torch.{d.alias}Tensor" == dtype)
+    return self.to(dtype)
+
+
+@method
+def type_as(self, other):
+    """The tensor with ``other``'s dtype and device."""
+    return self.to(other)

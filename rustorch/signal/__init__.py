@@ -1,0 +1,3 @@
+"""Signal processing: window functions."""
+
+from rustorch.signal import windows as windows
