@@ -270,3 +270,57 @@ def renorm(input, p, dim, maxnorm, *, out=None):
     size = _vector_norm(input, p, dims, True)
     factor = apply(compare.where, (size > maxnorm, maxnorm / (size + 1e-7), 1.0))
     return put(input * factor, out, "renorm")
+
+
+@overload(namespaces=())
+def renorm_(self, p, dim, maxnorm):
+    """In-place form of ``renorm``."""
+    return self.copy_(renorm(self, p, dim, maxnorm))
+
+
+@overload(namespaces=())
+def polygamma_(self, n):
+    """In-place form of ``polygamma``."""
+    return self.copy_(_polygamma_method(self, n))
+
+
+@overload(method=False)
+def frobenius_norm(input, dim=(), keepdim=False, *, out=None):
+    """The root of the sum of squares over ``dim``."""
+    return put(_vector_norm(input, 2, dim or None, keepdim), out, "frobenius_norm")
+
+
+@overload(method=False)
+def nuclear_norm(input, dim=None, keepdim=False, *, out=None):
+    """The sum of the singular values of a matrix."""
+    return norm(input, "nuc", dim, keepdim, out)
+
+
+@overload
+def cov(input, *, correction=1, fweights=None, aweights=None):
+    """The covariance of the variables in the rows of ``input``, whose columns are observations."""
+    if input.ndim > 2:
+        raise RustorchRuntimeError(f"cov(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions")
+    x = input if input.ndim == 2 else input.reshape(1, -1)
+    weights = fweights if aweights is None else aweights if fweights is None else fweights * aweights
+    if weights is None:
+        total, mean = x.shape[1], x.mean(1, keepdim=True)
+        scale = total - correction
+        right = x - mean
+    else:
+        total = weights.sum()
+        mean = (x * weights).sum(1, keepdim=True) / total
+        scale = total - correction * ((weights * aweights).sum() / total if aweights is not None else 1)
+        right = (x - mean) * weights
+    return ((x - mean) @ right.mT.conj() / scale).squeeze()
+
+
+@overload
+def corrcoef(input):
+    """Covariances of the rows of ``input`` over the products of their standard deviations."""
+    c = cov(input)
+    if not c.ndim:
+        return c / c
+    spread = c.diagonal().sqrt()
+    c = c / spread.unsqueeze(-1) / spread.unsqueeze(-2)
+    return c if c.dtype.is_complex else c.clamp(-1, 1)

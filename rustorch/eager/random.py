@@ -6,17 +6,23 @@ compiled or not, and a value computed twice from one graph node is the same draw
 
 from __future__ import annotations
 
+import numpy as np
+
 from rustorch import dtypes
 from rustorch.dtypes import FLOATING, as_dtype
 from rustorch.eager.creation import dtype_or_default, made, place, size_of
 from rustorch.eager.generator import default_generator
 from rustorch.eager.inplace import assign, copy_
+from rustorch.eager.nodes import leaf
 from rustorch.eager.overloads import overload
-from rustorch.eager.recorder import apply
+from rustorch.eager.recorder import apply, value_of
+from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
+from rustorch.eager.views import node_of, write
 from rustorch.errors import ArgumentTypeError, RustorchRuntimeError
+from rustorch.lowering.kernels import random_host as host
 from rustorch.lowering.ops import random as ops
-from rustorch.lowering.placement import canonical
+from rustorch.lowering.placement import canonical, put
 
 
 def draw(op, generator, device, *args) -> Tensor:
@@ -276,6 +282,19 @@ def _fill(fn):
     return overload(fn, namespaces=())
 
 
+def _fill_on_host(t: Tensor, generator, kind, scale, shift) -> bool:
+    """Fill a parameter at once if NumPy can: on the CPU, without autograd. Says whether it did."""
+    node = node_of(t)
+    if local.grad or node.aval.device.type != "cpu" or node.aval.dtype not in (dtypes.float32, dtypes.float64):
+        return False
+    key, counter = (generator or default_generator).draw(node.aval.device)
+    dtype = node.aval.dtype.numpy
+    drawn = kind(np.asarray(value_of(key)), counter, node.aval.numel, dtype)
+    filled = (drawn * dtype.type(scale) + dtype.type(shift)).reshape(node.aval.shape)
+    write(t, leaf(put(filled, node.aval.device), node.aval))
+    return True
+
+
 @_fill
 def uniform_(self, from_=0.0, to=1.0, *, generator=None, **kw):
     """Fill with numbers uniform on ``[from, to)``."""
@@ -283,6 +302,8 @@ def uniform_(self, from_=0.0, to=1.0, *, generator=None, **kw):
     kw.pop("a", None)
     if low > to:
         raise RustorchRuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={to}")
+    if _fill_on_host(self, generator, host.uniform, to - low, low):
+        return self
     return _write(self, _uniform(tuple(self.shape), low, to, self.dtype, self.device, generator))
 
 
@@ -290,6 +311,8 @@ def uniform_(self, from_=0.0, to=1.0, *, generator=None, **kw):
 def normal_(self, mean=0.0, std=1.0, *, generator=None):
     """Fill with normal numbers."""
     _spread_of(std)
+    if not isinstance(mean, Tensor) and _fill_on_host(self, generator, host.normal, std, mean):
+        return self
     return _write(self, _normal(tuple(self.shape), mean, std, self.dtype, self.device, generator))
 
 

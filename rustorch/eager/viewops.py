@@ -15,8 +15,8 @@ from rustorch.eager.tensor import Tensor
 from rustorch.eager.variants import function_of, static
 from rustorch.eager.views import make_view, node_of, root_of
 from rustorch.errors import RustorchRuntimeError, check, wrap_dim
-from rustorch.lowering.infer import dummy
 from rustorch.lowering.ops import view as lowered
+from rustorch.lowering.strides import dummy
 from rustorch.lowering.template import ARRAY
 from rustorch.size import Size
 

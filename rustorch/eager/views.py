@@ -154,12 +154,22 @@ def write(t: Tensor, node: Node) -> None:
     s.register()
 
 
+def _source_of_many(t: Tensor):
+    """The name and position if ``t`` is, or views, an output of a function with several views."""
+    while t._parent is not None:
+        if "_from_many" in t.__dict__:
+            return t._from_many
+        t = t._parent
+    return None
+
+
 def check_writable(t: Tensor) -> None:
     """Raise what PyTorch raises before an in-place change that autograd cannot take."""
     if local.grad:
-        if t.__dict__.get("_from_many") and node_of(t).tape:
+        many = _source_of_many(t)
+        if many is not None and node_of(t).tape:
             raise RustorchRuntimeError(
-                f"Output {t._from_many[1]} of {t._from_many[0]} is a view and is being modified inplace. This view is the "
+                f"Output {many[1]} of {many[0]} is a view and is being modified inplace. This view is the "
                 "output of a function that returns multiple views. Such functions do not allow the output views to be "
                 "modified inplace. You should replace the inplace operation by an out-of-place one."
             )

@@ -11,6 +11,7 @@ from rustorch.errors import DeviceError, RustorchError, RustorchRuntimeError
 from rustorch.graph import NO_TAPE, ON_TAPE, Aval, Sig, aval
 from rustorch.lowering.emit import lower_sig
 from rustorch.lowering.placement import x64
+from rustorch.lowering.strides import dummy, elementwise_strides
 from rustorch.lowering.template import fill
 
 # (op, static arguments, number types, input avals) -> Sig; bounded, see `remember`.
@@ -86,65 +87,13 @@ def _avals(op, template, inputs, numbers, out, device):
     if isinstance(out, (tuple, list)):
         return tuple(aval(o.shape, dtypes.from_numpy(o.dtype), device) for o in out)
     strides = None
-    if op.kind == "pointwise" and any(a.strides is not None for a in inputs):
+    if op.strides is not None and any(a.strides is not None for a in inputs):
+        strides = op.strides(out.shape, inputs, template)
+    elif op.kind == "pointwise" and any(a.strides is not None for a in inputs):
         strides = elementwise_strides(out.shape, inputs)
     elif op.kind == "view":
         strides = view_strides(op, template, inputs[0], numbers)
     return aval(out.shape, dtypes.from_numpy(out.dtype), device, strides)
-
-
-def elementwise_strides(shape, inputs):
-    """Strides of an element-wise result: PyTorch keeps the memory order of its inputs.
-
-    Dimensions are sorted by the first input that tells two of them apart.
-    """
-    ndim = len(shape)
-    operands = []
-    for a in inputs:
-        strides = a.strides if a.strides is not None else _dense(a.shape)
-        pad = ndim - a.ndim
-        operands.append(
-            [0] * pad + [0 if n == 1 and shape[i + pad] != 1 else s for i, (n, s) in enumerate(zip(a.shape, strides))]
-        )
-
-    def slower(i, j) -> int:  # >0: dimension i is outside j
-        for s in operands:
-            if s[i] == 0 or s[j] == 0 or s[i] == s[j]:
-                if s[i] == s[j] and s[i] != 0 and shape[i] != shape[j]:
-                    return 1 if shape[i] > shape[j] else -1
-                continue
-            return 1 if s[i] > s[j] else -1
-        return 0
-
-    order = list(range(ndim - 1, -1, -1))  # innermost first, insertion sort as ambiguities demand
-    for i in range(1, ndim):
-        at = i
-        for j in range(i - 1, -1, -1):
-            verdict = slower(order[j], order[at])
-            if verdict > 0:
-                order[j], order[at] = order[at], order[j]
-                at = j
-            elif verdict < 0:
-                break
-    strides, step = [0] * ndim, 1
-    for d in order:
-        strides[d] = step
-        step *= max(shape[d], 1)
-    return tuple(strides)
-
-
-def _dense(shape):
-    strides, step = [], 1
-    for n in reversed(shape):
-        strides.append(step)
-        step *= max(n, 1)
-    return list(reversed(strides))
-
-
-def dummy(a: Aval) -> np.ndarray:
-    """A NumPy array with the aval's shape and strides over one byte of memory; never read it."""
-    strides = a.strides if a.strides is not None else _dense(a.shape)
-    return np.lib.stride_tricks.as_strided(np.empty(1, np.int8), a.shape, strides, writeable=False)
 
 
 def view_strides(op, template, base: Aval, numbers):

@@ -40,7 +40,7 @@ class Op:
 
     def __init__(self, body: Callable, kind: str, *, name=None, namespace="torch", promote=None, aliases=(),
                  method=None, function=True, inplace=None, out=None, differentiable=True, dear=False,
-                 saves=True, fields=None, grad_name=None, always_lift=False, scatter=None,
+                 saves=True, fields=None, grad_name=None, always_lift=False, scatter=None, strides=None,
                  also=()):  # fmt: skip
         code = body.__code__
         skip = 1 if kind == "view" else 0  # view bodies take the array module first
@@ -68,7 +68,7 @@ class Op:
         self.function = function
         self.inplace = (kind == "pointwise" and self.method) if inplace is None else inplace
         self.out = kind in ("pointwise", "reduction", "op") if out is None else out
-        self.strides = kind
+        self.strides = strides  # (shape, input avals, template) -> PyTorch's strides, where they are special
         self.differentiable = differentiable and promote != "bool"
         self.dear = dear
         self.saves = saves  # does PyTorch's backward of it need saved tensors?

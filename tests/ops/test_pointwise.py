@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 from op_oracle import D, Fixed, check
 
 import rustorch
-import torch
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((3, 4)).astype(np.float32)
@@ -180,6 +180,12 @@ SECOND_CASES = [
     ("sgn", (C,), {}),
     ("angle", (C,), {}),
 ]  # fmt: skip
+
+
+def test_shapes_that_do_not_broadcast_are_in_the_error():
+    with pytest.raises(rustorch.errors.ShapeMismatchError) as e:
+        rustorch.ones(3, 4) * rustorch.ones(2, 4)
+    assert e.value.shape1 == (3, 4) and e.value.shape2 == (2, 4)
 
 
 def _id(case):

@@ -66,11 +66,14 @@ CASES = [
     ("gradient", (X,), {}), ("gradient", (V,), {"spacing": 0.5, "dim": (0, 2)}), ("gradient", (X,), {"edge_order": 2}), ("gradient", (X,), {"spacing": (2.0, 0.5)}),
     ("gradient", (X,), {"spacing": (Fixed(np.array([0, 1, 3], np.float32)), Fixed(np.array([0, 2, 3, 7], np.float32)))}),
     ("allclose", (X, X), {}), ("allclose", (X, Y), {}), ("equal", (X, X), {}), ("equal", (X, V), {}),
-    ("renorm", (X, 2, 0, 1.0), {}),
+    ("renorm", (X, 2, 0, 1.0), {}), (".sum_to_size", (X, 1, 4), {}), (".sum_to_size", (V, 3, 1), {}), ("special.logsumexp", (X, 1), {}),
+    ("cov", (X,), {}), ("cov", (X[0],), {"correction": 0}), ("corrcoef", (X,), {}), ("frobenius_norm", (X, (0, 1)), {}), ("nuclear_norm", (X,), {}),
+    ("cov", (X,), {"fweights": Fixed(np.array([1, 2, 3, 1])), "aweights": Fixed(np.array([0.5, 1, 1, 2], np.float32))}),
+    (".renorm_", (Fixed(X), 2, 0, 1.0), {}), ("sin", (1e5 * LONG,), {}), ("cos", (LONG,), {}),
     *((n, (X.astype(np.float16),), {}) for n in "sum mean std prod logsumexp".split() if n != "logsumexp"),
 ]  # fmt: skip
 
-NAMELESS = {
+NAMELESS = {".sum_to_size", "cov", "corrcoef", "frobenius_norm", "nuclear_norm", "special.logsumexp", 
     "nanmean",
     "gradient",
     "quantile",

@@ -10,8 +10,8 @@ from rustorch.eager.recorder import wrap
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of, root_of
 from rustorch.graph.aval import contiguous_strides
-from rustorch.lowering.infer import dummy
 from rustorch.lowering.ops.cast import dense as DENSE
+from rustorch.lowering.strides import dummy
 from rustorch.lowering.template import ARRAY, fill
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from rustorch.errors import IndexOutOfRangeError, ShapeMismatchError
 from rustorch.lowering.promote import is_number
+from rustorch.lowering.strides import indexed_strides
 from rustorch.lowering.table import Number, op
 
 
@@ -38,7 +39,7 @@ def _check_broadcast(indices):
         ) from None
 
 
-@op(function=False, method=False, out=False)
+@op(function=False, method=False, out=False, strides=indexed_strides)
 def index(input, indices):
     """``input[indices]`` with one index tensor (or ``None``) per leading dimension."""
     _check_broadcast(indices)

@@ -8,12 +8,13 @@ from jax import lax
 from rustorch.errors import RustorchRuntimeError, wrap_dim
 from rustorch.lowering.ops._common import cast, dtype_of, is_complex, is_float, unsupported
 from rustorch.lowering.ops.reduce_extreme import _shared, choosing, first_place
+from rustorch.lowering.ops.sort import order
 from rustorch.lowering.table import Number, reduction
 
 
-def _sorted_with_places(x, dim: int):
-    places = lax.broadcasted_iota(jnp.int32, x.shape, dim)
-    return lax.sort((lax.stop_gradient(x), places), dimension=dim, num_keys=1, is_stable=True)
+def _places(x, dim: int):
+    """Positions (int32) that sort ``x`` along ``dim``; NaN last, equal elements in their order."""
+    return jnp.swapaxes(order(jnp.swapaxes(x, dim, -1)), dim, -1)
 
 
 def _middle(input, dim: int, ignore_nan: bool):
@@ -23,10 +24,10 @@ def _middle(input, dim: int, ignore_nan: bool):
     n = input.shape[dim]
     if n == 0:
         raise IndexError(f"median(): Expected reduction dim {dim} to have non-zero size.")
-    values, places = _sorted_with_places(input, dim)  # NaN last
+    places = _places(input, dim)
     rank = jnp.full(tuple(1 if i == dim else s for i, s in enumerate(input.shape)), (n - 1) // 2, jnp.int32)
     if is_float(input):
-        nans = jnp.sum(values != values, dim, keepdims=True, dtype=jnp.int32)
+        nans = jnp.sum(input != input, dim, keepdims=True, dtype=jnp.int32)
         if ignore_nan:
             rank = jnp.maximum(n - nans - 1, 0) // 2
         else:
@@ -99,7 +100,8 @@ def mode(input, dim: int = -1, keepdim: bool = False):
         return input, jnp.zeros((), jnp.int64)
     if input.shape[dim] == 0:
         raise IndexError(f"mode(): Expected reduction dim {dim} to have non-zero size.")
-    values, places = _sorted_with_places(input.astype(jnp.int8) if input.dtype == jnp.bool_ else input, dim)
+    places = _places(input, dim)
+    values = jnp.take_along_axis(lax.stop_gradient(input), places, dim)
     at = lax.broadcasted_iota(jnp.int32, values.shape, dim)
     fresh = values != jnp.roll(values, 1, dim)
     start = lax.cummax(jnp.where(fresh | (at == 0), at, 0), dim)

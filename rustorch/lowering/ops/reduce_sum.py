@@ -8,8 +8,8 @@ from jax import lax
 
 from rustorch import dtypes
 from rustorch.dtypes import BOOL, FLOATING
-from rustorch.errors import RustorchRuntimeError
-from rustorch.lowering.kernels.sums import column_sum, row_sum
+from rustorch.errors import RustorchRuntimeError, ShapeMismatchError
+from rustorch.lowering.kernels.sums import column_sum, row_sum, sum_to
 from rustorch.lowering.ops._common import (
     as_float,
     cast,
@@ -24,8 +24,9 @@ from rustorch.lowering.ops._common import (
     need_floating,
     widened,
 )  # fmt: skip
-from rustorch.lowering.table import Number, reduction
+from rustorch.lowering.table import Dims, Number, reduction
 from rustorch.lowering.table import op as operation
+from rustorch.size import Size
 
 
 def total(x, dims, keepdim: bool = False):
@@ -258,7 +259,7 @@ def count_nonzero(input, dim=None):
     return jnp.sum(input != 0, dims_of(dim, input.ndim), dtype=jnp.int64)
 
 
-@reduction
+@reduction(also=("special",))
 def logsumexp(input, dim, keepdim: bool = False):
     """``log(sum(exp(input)))`` over ``dim`` without overflow."""
     x = widened(as_float(input))
@@ -278,6 +279,16 @@ def logsumexp(input, dim, keepdim: bool = False):
 def _truth(input, dims, keepdim, reduce):
     out = reduce(input != 0 if dtype_of(input).kind != BOOL else input, dims, keepdims=keepdim)
     return out.astype(jnp.uint8) if dtype_of(input) is dtypes.uint8 else out
+
+
+@reduction(function=False, out=False, saves=False, grad_name=lambda t: "SumBackward1")
+def sum_to_size(input, size: Dims):
+    """The sum over the dimensions in which a tensor of ``size`` would be broadcast to this one."""
+    size = tuple(size)
+    tail = input.shape[input.ndim - len(size) :] if len(size) <= input.ndim else None
+    if tail is None or any(n not in (1, m) for n, m in zip(size, tail)):
+        raise ShapeMismatchError(f"size {{{list(size)}}} is not expandable to size {{{list(input.shape)}}}.", Size(input.shape), Size(size))
+    return sum_to(input, size)
 
 
 @reduction(differentiable=False, name="all")
