@@ -121,11 +121,9 @@ def flax_step(name: str, seed: int = 0) -> tuple[Callable, Any]:
 # --- PyTorch ---------------------------------------------------------------------------------
 
 
-def torch_model(name: str):
-    """The ``torch.nn`` module of one model."""
-    import torch
-    from torch import nn
-    from torch.nn import functional as F
+def torch_model(name: str, torch):
+    """The ``torch.nn`` module of one model; ``torch`` is PyTorch or rustorch."""
+    nn, F = torch.nn, torch.nn.functional
 
     class Block(nn.Module):
         def __init__(self):
@@ -168,15 +166,16 @@ def torch_model(name: str):
     )  # fmt: skip
 
 
-def torch_step(name: str, seed: int = 0, compiled: bool = False) -> Callable:
-    """``step() -> loss`` on PyTorch, eagerly or with the forward under ``torch.compile``."""
-    import torch
-    from torch.nn import functional as F
+def torch_step(name: str, seed: int = 0, compiled: bool = False, torch=None) -> Callable:
+    """``step() -> loss`` on PyTorch (or what is given as ``torch``), with ``torch.compile`` if asked for."""
+    if torch is None:
+        import torch
+    F = torch.nn.functional
 
     torch.manual_seed(seed)
     x, y = (torch.from_numpy(a) for a in batch(name))
     x, y = (x.long() if name == "gpt" else x), y.long().flatten()
-    model = torch_model(name).train()
+    model = torch_model(name, torch).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
     forward = torch.compile(model) if compiled else model
 

@@ -62,6 +62,8 @@ from rustorch import linalg as linalg  # noqa: E402
 from rustorch import lowering as lowering  # noqa: E402
 from rustorch import nn as nn  # noqa: E402
 from rustorch import optim as optim  # noqa: E402
+from rustorch import random as random  # noqa: E402
+from rustorch import signal as signal  # noqa: E402
 from rustorch import special as special  # noqa: E402
 from rustorch.autograd import Variable as Variable  # noqa: E402
 from rustorch.autograd import enable_grad as enable_grad  # noqa: E402

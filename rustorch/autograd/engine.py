@@ -181,9 +181,9 @@ def vjp(node: Node, needs: tuple[bool, ...], ct) -> list[Node]:
     sig = SIGS.get(key)
     if sig is None:
         sig = _vjp_sig(key, forward, needs, given, uses_output, inputs)
-    tape = NO_TAPE
-    if local.grad and any(n.tape for n in inputs):
-        tape = ON_TAPE
+    # The gradient of a linear op does not depend on what the op was applied to.
+    matters = inputs if forward.op.saves else inputs[len(node.inputs) :]
+    tape = ON_TAPE if local.grad and any(n.tape for n in matters) else NO_TAPE
     grad = Node(sig, tuple(inputs), node.numbers, tape)
     return [select(grad, i) for i in range(len(sig.aval))] if type(sig.aval) is tuple else [grad]
 

@@ -47,7 +47,9 @@ def select(node: Node, i: int) -> Node:
     if sig is None:
         part = node.sig.aval[i]
         tape = ON_TAPE if node.sig.tape and part.dtype.kind >= FLOATING else NO_TAPE
-        sig = remember(key, Sig(SELECT, (ARRAY, i), (node.sig.aval,), (), part, tape))
+        sig = Sig(SELECT, (ARRAY, i), (node.sig.aval,), (), part, tape)
+        sig.extra = node.sig  # its name outlives the graph
+        sig = remember(key, sig)
     return Node(sig, (node,), (), node.tape if sig.tape else NO_TAPE)
 
 

@@ -16,11 +16,11 @@ def show_graph(t: Tensor, limit: int = 200) -> str:
 
     Example:
         >>> import rustorch
-        >>> x = rustorch.ones(2)
+        >>> x = rustorch.tensor([1.0, 2.0])
         >>> print(rustorch.show_graph(x * 2 + 1))
-        %0 = ones(2) : float32[2]
-        %1 = mul(%0, 2) : float32[2]
-        %2 = add(%1, 1) : float32[2]
+        $0 : float32[2]
+        %0 = mul($0, 2) : float32[2]
+        %1 = add(%0, 1) : float32[2]
     """
     node = node_of(t)
     if node.value is not None:

@@ -6,7 +6,7 @@ import threading
 import time
 from array import array
 from collections import OrderedDict
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import count
 
 import jax
@@ -15,6 +15,7 @@ import numpy as np
 from rustorch.graph import ON_TAPE
 from rustorch.lowering import observe
 from rustorch.lowering.emit import evaluate
+from rustorch.lowering.heap import keep_freed_memory
 from rustorch.lowering.placement import jax_device, x64
 from rustorch.lowering.plan import Plan
 from rustorch.lowering.platform import platform
@@ -123,6 +124,11 @@ def _unpack(layout, floats, ints) -> list:
     return out
 
 
+def precision(where: str):
+    """Full float32 products: PyTorch's default, where XLA on GPU and TPU would round more."""
+    return nullcontext() if where == "cpu" else jax.default_matmul_precision("highest")
+
+
 def _build(plan: Plan, family: Family, donated: tuple[int, ...], where: str) -> Program:
     steps, outputs = plan.steps(), plan.outputs
     layout = [(type(x), None) if lift else (None, x) for x, lift in zip(plan.numbers, family.lifted)]
@@ -135,7 +141,7 @@ def _build(plan: Plan, family: Family, donated: tuple[int, ...], where: str) -> 
             leaves[i] = a
         for i, a in zip(order, kept):
             leaves[i] = a
-        with platform(where):
+        with platform(where), precision(where):
             return evaluate(steps, leaves, _unpack(layout, floats, ints), outputs)
 
     return Program(jax.jit(program, donate_argnums=(0,) if donated else ()), len(steps), len(outputs))
@@ -230,6 +236,8 @@ def _call(program, plan, family, donated, device):
         kept = [a.value for i, a in enumerate(leaves) if i not in chosen]
     else:
         given, kept = [], [a.value for a in leaves]
+    if device.type == "cpu":
+        keep_freed_memory()
     if leaves:
         with x64():
             return program.run(given, kept, floats, ints)

@@ -11,7 +11,7 @@ FLOORS = [
     {"graph"},
     {"lowering"},
     {"eager"},
-    {"autograd", "func", "linalg", "fft", "special"},
+    {"autograd", "func", "linalg", "fft", "special", "random", "signal"},
     {"nn", "optim"},
     {"utils", "jit", "distributed", "serialization", "cuda"},
     {"interop", "compat"},

@@ -20,7 +20,7 @@ def P(*shape):
     return _SEED.uniform(0.05, 0.95, shape).astype("float32")
 
 
-def I(high, *shape):  # noqa: E743
+def I(high, *shape):
     """Class indices."""
     return _SEED.integers(0, high, shape)
 

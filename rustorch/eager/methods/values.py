@@ -120,9 +120,11 @@ def grad_name(node) -> str:
     """PyTorch's name of the node as a ``grad_fn``."""
     if node.meta is not None and node.meta.name:
         return node.meta.name
-    op = node.sig.op
-    while op.kind in ("select", "alias") and node.inputs:
+    sig = node.sig
+    while sig.op.kind == "alias" and node.inputs:
         node = node.inputs[-1]
-        op = node.sig.op
-    name = op.grad_name
-    return name if isinstance(name, str) else name(node.sig.template)
+        sig = node.sig
+    if sig.op.kind == "select":
+        sig = sig.extra
+    name = sig.op.grad_name
+    return name if isinstance(name, str) else name(sig.template)
