@@ -23,7 +23,7 @@ import rustorch.nn as nn
 import rustorch.nn.functional as F
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 
 class Block(nn.Module):

@@ -18,7 +18,7 @@ import rustorch as torch
 import rustorch.nn as nn
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 
 class DigitsCNN(nn.Module):

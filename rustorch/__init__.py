@@ -29,6 +29,8 @@ from rustorch.eager.convert import from_dlpack as from_dlpack
 from rustorch.eager.convert import from_numpy as from_numpy
 from rustorch.eager.convert import frombuffer as frombuffer
 from rustorch.eager.convert import tensor as tensor
+from rustorch.eager.defaults import set_default_dtype as set_default_dtype
+from rustorch.eager.defaults import set_default_tensor_type as set_default_tensor_type
 from rustorch.eager.generator import Generator as Generator
 from rustorch.eager.generator import default_generator as default_generator
 from rustorch.eager.generator import get_rng_state as get_rng_state

@@ -97,12 +97,12 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
         wanted.append(node)
     found = engine.run(nodes, cts, retain_graph=retain_graph, create_graph=create_graph, targets=set(wanted))
     results = []
-    for node, t in zip(wanted, ins):
+    for i, (node, t) in enumerate(zip(wanted, ins)):
         ct = found.get(node)
         if ct is None:
             if not (allow_unused or materialize_grads):
                 raise RustorchRuntimeError(
-                    "One of the differentiated Tensors appears to not have been used in the graph. "
+                    f"The differentiated Tensor at index {i} appears to not have been used in the graph. "
                     "Set allow_unused=True if this is the desired behavior."
                 )
             results.append(engine.zeros_like(t) if materialize_grads else None)

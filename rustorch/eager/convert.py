@@ -135,6 +135,8 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
             raise TypeError("new(): invalid data type 'str'")
         out = from_host(_host_array(data, dtype), None if device is None else Device(device))
     if requires_grad:
+        if out.dtype.kind < dtypes.FLOATING:
+            raise DTypeError("Only Tensors of floating point and complex dtype can require gradients")
         require_grad(out)
     return out
 

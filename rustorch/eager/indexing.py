@@ -14,7 +14,7 @@ from rustorch.eager.views import check_writable, make_view, node_of
 from rustorch.errors import IndexOutOfRangeError
 from rustorch.lowering.ops.indexing import copy_into, index, index_put
 from rustorch.lowering.ops.masked import masked_write
-from rustorch.lowering.ops.view import basic_index
+from rustorch.lowering.ops.view import basic_index, expand
 from rustorch.lowering.template import ARRAY, NUMBER, Group
 
 _ARRAYLIKE = (Tensor, np.ndarray, list, range)
@@ -31,7 +31,6 @@ def getitem(self: Tensor, key):
 
 def setitem(self: Tensor, key, value) -> None:
     """Write by the same keys as reading."""
-    check_writable(self)
     if isinstance(key, Tensor) and key.dtype is dtypes.bool_ and not (isinstance(value, Tensor) and value.ndim):
         _masked_fill(self, key, value)
         return
@@ -40,7 +39,11 @@ def setitem(self: Tensor, key, value) -> None:
     if advanced:
         scatter(target, advanced, value)
     elif isinstance(value, Tensor):
-        copy_(target, _trim(value, target))
+        value = _trim(value, target)
+        shape = tuple(target.shape)
+        if shape != tuple(value.shape):
+            value = make_view(value, expand, (ARRAY, shape))
+        copy_(target, value)
     else:
         copy_(target, _as_value(target, value))
 
@@ -154,6 +157,8 @@ def parse(t: Tensor, key):
             starts.append(k % n)
             plain = False
             at += 1
+        elif isinstance(k, str):
+            raise TypeError("new(): invalid data type 'str'")
         else:
             raise IndexError(
                 "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
@@ -239,6 +244,7 @@ def scatter(t: Tensor, advanced, value, accumulate: bool = False) -> None:
             if isinstance(value, (bool, int, float, complex))
             else _as_value(t, value)
         )
+    check_writable(t)
     indices = _expanded(t, advanced)
     if value.dtype is not t.dtype:
         if value.ndim:
@@ -261,6 +267,7 @@ def _masked_fill(t: Tensor, mask: Tensor, value) -> None:
             )
     if mask.ndim > t.ndim:
         raise IndexOutOfRangeError(f"too many indices for tensor of dimension {t.ndim}")
+    check_writable(t)
     if not isinstance(value, Tensor):
         value = _as_value(t, value)
     store(t, apply_op(masked_write, (t, mask, value)), "index_put")

@@ -300,7 +300,9 @@ def nuclear_norm(input, dim=None, keepdim=False, *, out=None):
 def cov(input, *, correction=1, fweights=None, aweights=None):
     """The covariance of the variables in the rows of ``input``, whose columns are observations."""
     if input.ndim > 2:
-        raise RustorchRuntimeError(f"cov(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions")
+        raise RustorchRuntimeError(
+            f"cov(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions"
+        )
     x = input if input.ndim == 2 else input.reshape(1, -1)
     weights = fweights if aweights is None else aweights if fweights is None else fweights * aweights
     if weights is None:

@@ -16,6 +16,7 @@ from rustorch.eager.variants import function_of, static
 from rustorch.eager.views import make_view, node_of, root_of
 from rustorch.errors import RustorchRuntimeError, check, wrap_dim
 from rustorch.lowering.ops import view as lowered
+from rustorch.lowering.ops.pointwise_round import conj_physical
 from rustorch.lowering.strides import dummy
 from rustorch.lowering.template import ARRAY
 from rustorch.size import Size
@@ -34,6 +35,12 @@ def both(fn):
 def method_only(fn):
     """Only a method."""
     METHODS[fn.__name__] = fn
+    return fn
+
+
+def function_only(fn):
+    """Only a function."""
+    VIEWS[fn.__name__] = fn
     return fn
 
 
@@ -302,13 +309,13 @@ _dim_split("vsplit", lambda t: 0)
 _dim_split("dsplit", lambda t: 2)
 
 
-@both
+@function_only
 def real(input: Tensor) -> Tensor:
     """The real part, as a view; a real tensor itself."""
     return make_view(input, lowered.real_part, (ARRAY,)) if input.dtype.is_complex else input
 
 
-@both
+@function_only
 def imag(input: Tensor) -> Tensor:
     """The imaginary part, as a view."""
     check(input.dtype.is_complex, "imag is not implemented for tensors with non-complex dtypes.")
@@ -350,7 +357,15 @@ def _reversed_property(name, check_2d):
     return property(prop)
 
 
+@both
+def conj(input: Tensor) -> Tensor:
+    """The complex conjugate, computed at once; a real tensor itself."""
+    return apply(conj_physical, (input,)) if input.dtype.is_complex else input
+
+
 PROPERTIES = {
+    "real": property(real, doc="The real part, as a view."),
+    "imag": property(imag, doc="The imaginary part, as a view."),
     "T": _reversed_property("T", False),
     "mT": _reversed_property("mT", True),
     "H": property(

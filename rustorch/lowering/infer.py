@@ -100,4 +100,11 @@ def view_strides(op, template, base: Aval, numbers):
     """PyTorch's strides of a view: NumPy applies the same body to a strided dummy."""
     args = fill(template, (dummy(base),), numbers)
     split = op.keyword_only
-    return tuple(op.body(np, *args[:split], **dict(zip(op.params[split:], args[split:]))).strides)
+    out = op.body(np, *args[:split], **dict(zip(op.params[split:], args[split:])))
+    if out is None:
+        return None
+    strides = list(out.strides)
+    for d in reversed(range(out.ndim)):  # NumPy gives inserted dimensions stride 0
+        if out.shape[d] == 1 and strides[d] == 0:
+            strides[d] = strides[d + 1] * out.shape[d + 1] if d + 1 < out.ndim else 1
+    return tuple(strides)

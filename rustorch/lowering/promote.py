@@ -61,11 +61,7 @@ def result_dtype(*operands) -> DType:
         if best is None:
             best = local
         elif local.kind > best.kind:
-            best = dtypes.promote_types(best, local) if local.kind == COMPLEX and best.kind == FLOATING else local
-            if rank is ranks[2] and local.kind == COMPLEX and ranks[0] + ranks[1]:
-                floating = [d for d in ranks[0] + ranks[1] if d.kind == FLOATING]
-                if floating:
-                    best = floating[0].to_complex()
+            best = best.to_complex() if local.kind == COMPLEX and best.kind == FLOATING else local
     return best if best is not None else dtypes.get_default_dtype()
 
 

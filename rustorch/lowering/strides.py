@@ -76,5 +76,9 @@ def indexed_strides(shape, inputs, template):
     operands = [others[:before] + [0] * wide + others[before:]]
     for i in indices:
         pad = wide - i.ndim
-        operands.append([0] * (before + pad) + [0 if n == 1 else s for n, s in zip(i.shape, strides_of(i))] + [0] * (len(others) - before))
+        operands.append(
+            [0] * (before + pad)
+            + [0 if n == 1 else s for n, s in zip(i.shape, strides_of(i))]
+            + [0] * (len(others) - before)
+        )
     return ordered_strides(shape, operands)

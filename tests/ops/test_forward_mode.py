@@ -21,7 +21,6 @@ def test_forward_is_reverse(name):
     op = TABLE[name]
     rng = np.random.default_rng(4)
     with jax.enable_x64(True):
-
         args = [jnp.asarray(a) if isinstance(a, np.ndarray) else a for a in CALLS[name]]
 
         def f(x):

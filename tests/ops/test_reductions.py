@@ -73,7 +73,13 @@ CASES = [
     *((n, (X.astype(np.float16),), {}) for n in "sum mean std prod logsumexp".split() if n != "logsumexp"),
 ]  # fmt: skip
 
-NAMELESS = {".sum_to_size", "cov", "corrcoef", "frobenius_norm", "nuclear_norm", "special.logsumexp", 
+NAMELESS = {
+    ".sum_to_size",
+    "cov",
+    "corrcoef",
+    "frobenius_norm",
+    "nuclear_norm",
+    "special.logsumexp",
     "nanmean",
     "gradient",
     "quantile",

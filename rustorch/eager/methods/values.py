@@ -127,4 +127,6 @@ def grad_name(node) -> str:
     if sig.op.kind == "select":
         sig = sig.extra
     name = sig.op.grad_name
-    return name if isinstance(name, str) else name(sig.template)
+    if isinstance(name, str):
+        return name
+    return name(sig.template) if name.__code__.co_argcount == 1 else name(sig.template, sig.inputs)

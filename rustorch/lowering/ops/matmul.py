@@ -265,9 +265,16 @@ def _matmul_grads(needs, ct, a, b):
     return tuple(conj(g) for g in pull(conj(ct)))
 
 
-matmul = op(matmul_body, name="matmul", dear=True, grad_name="UnsafeViewBackward0")
+def _matmul_name(template, inputs):
+    """PyTorch takes another way for each pair of ranks."""
+    ranks = tuple(min(a.ndim, 3) for a in inputs)
+    names = {(1, 1): "Dot", (2, 2): "Mm", (2, 1): "Mv", (1, 2): "Squeeze", (3, 2): "UnsafeView", (3, 1): "UnsafeView"}
+    return names.get(ranks, "UnsafeView") + ("Backward4" if ranks == (1, 2) else "Backward0")
+
+
+matmul = op(matmul_body, name="matmul", dear=True, grad_name=_matmul_name)
 matmul.vjp(_matmul_grads)
-linalg_matmul = op(matmul_body, name="matmul", namespace="linalg", dear=True, grad_name="UnsafeViewBackward0")
+linalg_matmul = op(matmul_body, name="matmul", namespace="linalg", dear=True, grad_name=_matmul_name)
 linalg_matmul.vjp(_matmul_grads)
 
 

@@ -287,7 +287,9 @@ def sum_to_size(input, size: Dims):
     size = tuple(size)
     tail = input.shape[input.ndim - len(size) :] if len(size) <= input.ndim else None
     if tail is None or any(n not in (1, m) for n, m in zip(size, tail)):
-        raise ShapeMismatchError(f"size {{{list(size)}}} is not expandable to size {{{list(input.shape)}}}.", Size(input.shape), Size(size))
+        raise ShapeMismatchError(
+            f"size {{{list(size)}}} is not expandable to size {{{list(input.shape)}}}.", Size(input.shape), Size(size)
+        )
     return sum_to(input, size)
 
 

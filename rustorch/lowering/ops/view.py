@@ -148,7 +148,19 @@ def movedim(xp, input, source, destination):
     return xp.moveaxis(input, src, dst)
 
 
-@view(function=False, saves=False)
+def _write_expanded(base, new, size, implicit=False):
+    """Of the copies of each element, the one that was changed is the new value."""
+    old = jnp.broadcast_to(base, new.shape)
+    pad = new.ndim - base.ndim
+    stretched = [*range(pad), *(i + pad for i, n in enumerate(base.shape) if n == 1 and new.shape[i + pad] != 1)]
+    kept = [i for i in range(new.ndim) if i not in stretched]
+    rows = jnp.transpose(new, stretched + kept).reshape(-1, *(new.shape[i] for i in kept))
+    changed = jnp.transpose(new != old, stretched + kept).reshape(rows.shape)
+    which = jnp.argmax(changed, axis=0)
+    return jnp.take_along_axis(rows, which[None], 0)[0].reshape(base.shape)
+
+
+@view(function=False, saves=False, scatter=_write_expanded)
 def expand(xp, input, size: Dims, *, implicit=False):
     """Repeat dimensions of size 1 without copying; -1 keeps a size."""
     size = tuple(size)
@@ -224,7 +236,45 @@ def basic_name(template) -> str:
     return "AliasBackward0"
 
 
-@view(function=False, method=False, saves=False, grad_name=basic_name)
+def _write_window(base, new, spec, starts, name=None):
+    """``base`` with the window that ``basic_index`` reads replaced by ``new``."""
+    first, sizes, steps, _ = _window(base.shape, spec, starts)
+    counts = [-(-n // s) for n, s in zip(sizes, steps)]
+    new = jnp.broadcast_to(new, basic_index.body(jnp, base, spec, starts).shape).astype(base.dtype).reshape(counts)
+    if 0 in counts:
+        return base
+    where = [jnp.asarray(s, np.int32) for s in first]
+    if any(s != 1 for s in steps):
+        gaps = [(0, 0, s - 1) for s in steps]
+        spread = jax.lax.pad(new, jnp.zeros((), new.dtype), gaps)
+        written = jax.lax.pad(jnp.ones(counts, bool), jnp.zeros((), bool), gaps)
+        new = jnp.where(written, spread, jax.lax.dynamic_slice(base, where, sizes))
+    if all(isinstance(s, int) for s in first) and list(sizes) == list(base.shape):
+        return new
+    return jax.lax.dynamic_update_slice(base, new, where)
+
+
+def _window(shape, spec, starts):
+    """Start, extent and step per dimension, and the shape that is read."""
+    begin = iter(starts)
+    first, sizes, steps, out = [], [], [], []
+    at = 0
+    for e in (*spec, *(":" for _ in range(len(shape) - sum(e != "n" for e in spec)))):
+        if e == "n":
+            out.append(1)
+            continue
+        if e == ":":
+            first.append(0), sizes.append(shape[at]), steps.append(1), out.append(shape[at])
+        elif e == "i":
+            first.append(next(begin)), sizes.append(1), steps.append(1)
+        else:
+            first.append(next(begin)), sizes.append((e[0] - 1) * e[1] + 1 if e[0] else 0), steps.append(e[1])
+            out.append(e[0])
+        at += 1
+    return first, sizes, steps, out
+
+
+@view(function=False, method=False, saves=False, grad_name=basic_name, scatter=_write_window)
 def basic_index(xp, input, spec, starts, name=None):
     """Indexing by ints, slices and None.
 
@@ -245,22 +295,7 @@ def basic_index(xp, input, spec, starts, name=None):
                 s = next(begin)
                 index.append(slice(s, s + max((e[0] - 1) * e[1] + 1, 0) if e[0] else s, e[1]))
         return input[(*index, ...)]
-    first, sizes, steps, shape = [], [], [], []
-    at = 0
-    for e in spec:
-        if e == "n":
-            shape.append(1)
-            continue
-        if e == ":":
-            first.append(0), sizes.append(input.shape[at]), steps.append(1), shape.append(input.shape[at])
-        elif e == "i":
-            first.append(next(begin)), sizes.append(1), steps.append(1)
-        else:
-            first.append(next(begin)), sizes.append((e[0] - 1) * e[1] + 1 if e[0] else 0), steps.append(e[1])
-            shape.append(e[0])
-        at += 1
-    for n in input.shape[at:]:
-        first.append(0), sizes.append(n), steps.append(1), shape.append(n)
+    first, sizes, steps, shape = _window(input.shape, spec, starts)
     if all(isinstance(s, int) for s in first):
         out = jax.lax.slice(input, first, [s + n for s, n in zip(first, sizes)], steps)
     else:
