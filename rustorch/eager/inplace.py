@@ -32,6 +32,7 @@ def inplace_form(op):
 
     method.__name__ = method.__qualname__ = op.name + "_"
     method.__doc__ = f"In-place form of ``{op.name}``."
+    method.op = op
     return method
 
 

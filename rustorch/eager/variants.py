@@ -27,6 +27,7 @@ def function_of(op: Op):
                 fn = _binary(op, fn)
     fn.__name__ = fn.__qualname__ = op.name
     fn.__doc__ = op.doc
+    fn.op = op
     fn.__module__ = "torch" if op.namespace == "torch" else f"torch.{op.namespace}"
     return fn
 

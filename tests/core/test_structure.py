@@ -15,6 +15,7 @@ FLOORS = [
     {"nn", "optim"},
     {"utils", "jit", "distributed", "serialization", "cuda"},
     {"interop", "compat"},
+    {"stubs"},
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 # Pairs on one floor that may meet: the namespaces at the bottom, and recorded sub-steps.

@@ -20,6 +20,9 @@ class D(str):
 class Fixed:
     """An array that requires no gradient."""
 
+    def __repr__(self):
+        return "Fixed"
+
     def __init__(self, value):
         self.value = value
 
