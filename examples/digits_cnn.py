@@ -82,7 +82,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     best, history = 0.0, []
     batches = len(x) // args.batch
-    for epoch in tqdm(range(args.epochs), unit="epoch"):
+    for _ in tqdm(range(args.epochs), unit="epoch"):
         order = torch.randperm(len(x))
         total = 0.0
         for i in range(batches):

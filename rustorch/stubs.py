@@ -78,7 +78,13 @@ def tensor_stub() -> str:
     """The text of ``eager/tensor.pyi``."""
     lines = [HEAD, f"class Tensor:\n    {_doc(Tensor)}"]
     for name in sorted(dir(Tensor)):
-        if keyword.iskeyword(name) or name in dir(object) and name not in vars(Tensor) or name.startswith("_") and not name.startswith("__"):
+        if (
+            keyword.iskeyword(name)
+            or name in dir(object)
+            and name not in vars(Tensor)
+            or name.startswith("_")
+            and not name.startswith("__")
+        ):
             continue
         value = inspect.getattr_static(Tensor, name)
         if isinstance(value, property):

@@ -15,12 +15,14 @@ from rustorch.eager.recorder import apply
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.variants import function_of, return_type
 from rustorch.errors import ArgumentTypeError, RustorchRuntimeError
-from rustorch.lowering.ops import pointwise_arithmetic as arithmetic
-from rustorch.lowering.ops import pointwise_compare as compare
-from rustorch.lowering.ops import reduce_extreme as extremes
-from rustorch.lowering.ops import reduce_order as order
-from rustorch.lowering.ops import reduce_sum as sums
-from rustorch.lowering.ops import scans
+from rustorch.lowering.ops import (
+    pointwise_arithmetic as arithmetic,
+    pointwise_compare as compare,
+    reduce_extreme as extremes,
+    reduce_order as order,
+    reduce_sum as sums,
+    scans,
+)
 from rustorch.lowering.ops.pointwise_special import polygamma as _polygamma
 
 

@@ -13,8 +13,15 @@ from rustorch.eager.recorder import apply, from_host
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.variants import return_type
 from rustorch.errors import ArgumentTypeError, check
-from rustorch.lowering.ops import compare_sets, linalg_decomp, linalg_norm, linalg_solve, matmul, shape
-from rustorch.lowering.ops import einsum as products
+from rustorch.lowering.ops import (
+    compare_sets,
+    einsum as products,
+    linalg_decomp,
+    linalg_norm,
+    linalg_solve,
+    matmul,
+    shape,
+)
 
 # Public name (behind the last dot) -> function, namespaces, whether it is a method.
 OVERLOADS: dict[str, Overload] = {}

@@ -19,8 +19,7 @@ from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.graph import Node, aval
 from rustorch.graph.node import ensure_meta
-from rustorch.lowering import compile as compiler
-from rustorch.lowering import observe
+from rustorch.lowering import compile as compiler, observe
 from rustorch.lowering.infer import SIGS, infer
 from rustorch.lowering.placement import canonical, device_of, put
 from rustorch.lowering.template import ARRAY, NUMBER, Group

@@ -8,15 +8,14 @@ import numpy as np
 
 from rustorch import dtypes
 from rustorch.dtypes import DType
-from rustorch.eager.indexing import select as select_at
-from rustorch.eager.indexing import slice_view
+from rustorch.eager.indexing import select as select_at, slice_view
 from rustorch.eager.recorder import apply
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.variants import function_of, static
 from rustorch.eager.views import make_view, node_of, root_of
 from rustorch.errors import RustorchRuntimeError, check, wrap_dim
 from rustorch.lowering.ops import view as lowered
-from rustorch.lowering.ops.pointwise_round import conj_physical
+from rustorch.lowering.ops.pointwise_round import conj as conj_op
 from rustorch.lowering.strides import dummy
 from rustorch.lowering.template import ARRAY
 from rustorch.size import Size
@@ -360,7 +359,7 @@ def _reversed_property(name, check_2d):
 @both
 def conj(input: Tensor) -> Tensor:
     """The complex conjugate, computed at once; a real tensor itself."""
-    return apply(conj_physical, (input,)) if input.dtype.is_complex else input
+    return apply(conj_op, (input,)) if input.dtype.is_complex else input
 
 
 PROPERTIES = {

@@ -196,15 +196,24 @@ def _scatter_body(base, new, op, template, numbers):
     if op.scatter is not None:
         return call(op, lambda *a: op.scatter(base, new, *a[1:]), fill(template, (base,), numbers))
     new = jnp.broadcast_to(new, jax.eval_shape(read, base).shape).astype(base.dtype)
-    back = jax.linear_transpose(read, jax.ShapeDtypeStruct(base.shape, np.int8))
-    touched = back(jnp.ones(new.shape, np.int8))[0]
-    if base.dtype == bool:
-        return jnp.where(touched != 0, back(new.astype(np.int8))[0] != 0, base)
+    touched = _transposed(read, base.shape, jnp.ones(new.shape, np.float32)) != 0
+    return jnp.where(touched, _put(read, base, new), base)
+
+
+def _transposed(read, shape, new):
+    """The linear transpose of a view, applied to values of an inexact dtype."""
+    return jax.linear_transpose(read, jax.ShapeDtypeStruct(shape, new.dtype))(new)[0]
+
+
+def _put(read, base, new):
+    """``new`` at the places that the view reads, zero elsewhere, for any dtype."""
     if jnp.issubdtype(base.dtype, jnp.inexact):
-        put = jax.linear_transpose(read, base)(new)[0]
-    else:
-        put = jax.linear_transpose(read, jax.ShapeDtypeStruct(base.shape, base.dtype))(new)[0]
-    return jnp.where(touched != 0, put, base)
+        return _transposed(read, base.shape, new)
+    if base.dtype.itemsize <= 4:  # exact as doubles
+        return _transposed(read, base.shape, new.astype(np.float64)).astype(np.int64).astype(base.dtype)
+    high, low = (new >> 32).astype(np.float64), (new & 0xFFFFFFFF).astype(np.float64)
+    halves = [_transposed(read, base.shape, half).astype(np.int64) for half in (high, low)]
+    return ((halves[0] << 32) | halves[1]).astype(base.dtype)
 
 
 def scatter(op, template, base: Node, new: Node, numbers) -> Node:

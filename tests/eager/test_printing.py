@@ -7,10 +7,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from torch._tensor_str import get_printoptions as torch_get_printoptions
-from torch._tensor_str import printoptions as torch_printoptions
+from hypothesis import given, settings, strategies as st
+from torch._tensor_str import get_printoptions as torch_get_printoptions, printoptions as torch_printoptions
 
 from rustorch.eager import printing
 

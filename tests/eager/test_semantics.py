@@ -432,3 +432,15 @@ def test_custom_function_second_derivative():
         return g.detach(), h
 
     same(program)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "int64", "float16", "bfloat16", "complex64"])
+@pytest.mark.parametrize("name", ["unfold", "diagonal", "permute", "slice", "unsqueeze", "as_strided"])
+def test_writes_through_views_of_every_dtype(dtype, name):
+    def program(m):
+        x = (m.arange(24).reshape(2, 3, 4) * (2**37 + 1 if dtype == "int64" else 1)).to(getattr(m, dtype))
+        v = VIEWS[name](x, m)
+        v.copy_(-v if dtype not in ("bool", "uint8") else ~v)
+        return m.view_as_real(x) + 0 if dtype == "complex64" else x + 0  # + 0: signs of zeros aside
+
+    same(program)

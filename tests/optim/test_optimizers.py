@@ -62,7 +62,10 @@ def test_state_moves_both_ways(name, options):
     fresh, fresh_t = problem(rustorch, name, options), problem(torch, name, options)
     to_ours = {"state": saved_t["state"], "param_groups": saved_t["param_groups"]}
     to_theirs = {
-        "state": {k: {n: torch.from_numpy(np.array(v.tolist(), dtype=v.numpy().dtype)) for n, v in s.items()} for k, s in saved["state"].items()},
+        "state": {
+            k: {n: torch.from_numpy(np.array(v.tolist(), dtype=v.numpy().dtype)) for n, v in s.items()}
+            for k, s in saved["state"].items()
+        },
         "param_groups": saved["param_groups"],
     }
     fresh[1].load_state_dict(to_ours)

@@ -24,8 +24,7 @@ from rustorch.lowering.ops._common import (
     need_floating,
     widened,
 )  # fmt: skip
-from rustorch.lowering.table import Dims, Number, reduction
-from rustorch.lowering.table import op as operation
+from rustorch.lowering.table import Dims, Number, op as operation, reduction
 from rustorch.size import Size
 
 

@@ -1,8 +1,7 @@
 """Multi-head attention."""
 
 from rustorch.eager import ops as T
-from rustorch.nn import functional as F
-from rustorch.nn import init
+from rustorch.nn import functional as F, init
 from rustorch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import Parameter

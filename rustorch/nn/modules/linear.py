@@ -3,8 +3,7 @@
 import math
 
 from rustorch.eager import ops as T
-from rustorch.nn import functional as F
-from rustorch.nn import init
+from rustorch.nn import functional as F, init
 from rustorch.nn.modules.lazy import LazyModuleMixin
 from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import Parameter, UninitializedParameter

@@ -15,29 +15,13 @@ from rustorch.nn.modules._hooks import (
     GLOBAL,
     HookMixin,
     LoadHook,
-)
-from rustorch.nn.modules._hooks import (
     register_module_backward_hook as register_module_backward_hook,
-)
-from rustorch.nn.modules._hooks import (
     register_module_buffer_registration_hook as register_module_buffer_registration_hook,
-)
-from rustorch.nn.modules._hooks import (
     register_module_forward_hook as register_module_forward_hook,
-)
-from rustorch.nn.modules._hooks import (
     register_module_forward_pre_hook as register_module_forward_pre_hook,
-)
-from rustorch.nn.modules._hooks import (
     register_module_full_backward_hook as register_module_full_backward_hook,
-)
-from rustorch.nn.modules._hooks import (
     register_module_full_backward_pre_hook as register_module_full_backward_pre_hook,
-)
-from rustorch.nn.modules._hooks import (
     register_module_module_registration_hook as register_module_module_registration_hook,
-)
-from rustorch.nn.modules._hooks import (
     register_module_parameter_registration_hook as register_module_parameter_registration_hook,
 )
 from rustorch.nn.modules._names import typename

@@ -2,8 +2,7 @@
 
 from rustorch.autograd.modes import no_grad
 from rustorch.eager import ops as T
-from rustorch.nn import functional as F
-from rustorch.nn import init
+from rustorch.nn import functional as F, init
 from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import Parameter
 

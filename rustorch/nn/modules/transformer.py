@@ -6,8 +6,7 @@ Inputs are (L, N, E), (N, L, E) with ``batch_first``, or (L, E) unbatched.
 import copy
 
 from rustorch.eager import ops as T
-from rustorch.nn import functional as F
-from rustorch.nn import init
+from rustorch.nn import functional as F, init
 from rustorch.nn.modules.attention import MultiheadAttention
 from rustorch.nn.modules.container import ModuleList
 from rustorch.nn.modules.dropout import Dropout
