@@ -20,6 +20,12 @@ def P(*shape):
     return _SEED.uniform(0.05, 0.95, shape).astype("float32")
 
 
+def L(*shape):
+    """Log-probabilities along the last axis."""
+    x = X(*shape).astype("float64")
+    return (x - np.log(np.exp(x).sum(-1, keepdims=True))).astype("float32")
+
+
 def I(high, *shape):
     """Class indices."""
     return _SEED.integers(0, high, shape)
@@ -228,8 +234,8 @@ LOSS = [
     ("pairwise_distance", (_a, _b, float("inf")), {}),
     ("pdist", (_x,), {}),
     ("pdist", (_x, 1.0), {}),
-    ("ctc_loss", (X(7, 3, 5), I(4, 3, 4) + 1, np.array([7, 6, 7]), np.array([3, 2, 0])), {"reduction": "none"}),
-    ("ctc_loss", (X(7, 3, 5), I(4, 6) + 1, np.array([7, 6, 7]), np.array([3, 2, 1])), {}),
+    ("ctc_loss", (L(7, 3, 5), I(4, 3, 4) + 1, np.array([7, 6, 7]), np.array([3, 2, 0])), {"reduction": "none"}),
+    ("ctc_loss", (L(7, 3, 5), I(4, 6) + 1, np.array([7, 6, 7]), np.array([3, 2, 1])), {}),
 ]
 
 _grid, _grid3 = X(2, 3, 5, 2) * 0.7, X(2, 2, 3, 2, 3) * 0.7
@@ -240,7 +246,7 @@ SPATIAL = [
     ("unfold", (_images, (2, 3)), {"padding": 1, "stride": 2}),
     ("unfold", (_images[0], 2), {"dilation": 2}),
     ("fold", (X(2, 12, 12), (4, 5), 2), {}),
-    ("fold", (X(12, 6), (4, 5), (2, 3)), {"padding": 1, "stride": 2}),
+    ("fold", (X(12, 9), (4, 5), (2, 3)), {"padding": 1, "stride": 2}),
     ("interpolate", (_signal, 5), {}),
     ("interpolate", (_images,), {"scale_factor": 2}),
     ("interpolate", (_images,), {"scale_factor": (1.6, 0.7), "mode": "nearest-exact"}),
