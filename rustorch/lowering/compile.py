@@ -15,7 +15,6 @@ import numpy as np
 from rustorch.graph import ON_TAPE
 from rustorch.lowering import observe
 from rustorch.lowering.emit import evaluate
-from rustorch.lowering.heap import keep_freed_memory
 from rustorch.lowering.placement import jax_device, x64
 from rustorch.lowering.plan import Plan
 from rustorch.lowering.platform import platform
@@ -236,8 +235,6 @@ def _call(program, plan, family, donated, device):
         kept = [a.value for i, a in enumerate(leaves) if i not in chosen]
     else:
         given, kept = [], [a.value for a in leaves]
-    if device.type == "cpu":
-        keep_freed_memory()
     if leaves:
         with x64():
             return program.run(given, kept, floats, ints)

@@ -9,6 +9,7 @@ import numpy as np
 
 from rustorch.devices import Device
 from rustorch.errors import DeviceError
+from rustorch.lowering.heap import keep_freed_memory
 
 _PLATFORM = {"cpu": "cpu", "cuda": "gpu", "tpu": "tpu"}
 
@@ -21,6 +22,7 @@ def x64():
 @functools.cache
 def devices_of(type: str) -> tuple:
     """The JAX devices of a rustorch device type; empty if the machine has none."""
+    keep_freed_memory()  # before JAX starts the threads that would take arenas of their own
     try:
         return tuple(jax.devices(_PLATFORM[type]))
     except RuntimeError:
