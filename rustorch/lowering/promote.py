@@ -88,15 +88,14 @@ def cast(x, dtype: DType):
     return x.astype(target)
 
 
-def check_broadcast(operands) -> None:
-    """Raise unless the shapes of arrays broadcast together.
+def broadcast_shape(*shapes) -> tuple[int, ...]:
+    """The common shape of ``shapes``.
 
     Raises:
         ShapeMismatchError: with PyTorch's message; it names the last dimension that does not fit.
     """
     first = ()
-    for x in operands:
-        shape = getattr(x, "shape", ())
+    for shape in shapes:
         for i in range(1, min(len(first), len(shape)) + 1):
             a, b = first[-i], shape[-i]
             if a != b and a != 1 and b != 1:
@@ -107,6 +106,7 @@ def check_broadcast(operands) -> None:
                     Size(shape),
                 )
         first = np.broadcast_shapes(first, shape)
+    return first
 
 
 def promoting(body, mode: str):
@@ -126,7 +126,7 @@ def promoting(body, mode: str):
         if mode == "float" and dtype.kind < FLOATING:
             dtype = dtypes.get_default_dtype()
         cast_args = [a if a is None else cast(a, dtype) for a in args[:count]]
-        check_broadcast(operands)
+        broadcast_shape(*[getattr(x, "shape", ()) for x in operands])
         out = body(*cast_args, *args[count:], **kwargs)
         return out
 

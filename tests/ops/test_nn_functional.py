@@ -2,32 +2,30 @@
 
 import math
 import warnings
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 import torch as oracle
+from nn_functional_cases import FAMILIES, Fixed, P, X
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import rustorch
 
-from nn_functional_cases import FAMILIES, Fixed, P, X
-
-ROWS = [
-    pytest.param(name, args, kwargs, id=f"{family}-{i}-{name}")
-    for family, rows in FAMILIES.items()
-    for i, (name, args, kwargs) in enumerate(rows)
-]
-
-# PyTorch has no second derivative of these, or its own is no derivative (ctc_loss).
-NO_SECOND = {
-    "adaptive_avg_pool3d", "affine_grid", "ctc_loss", "embedding_bag", "grid_sample", "hardsigmoid", "max_unpool2d",
-    "multi_margin_loss", "multilabel_margin_loss", "pdist",
-}  # fmt: skip
-# Second gradients cost a compilation each: of these, the ones with rules of their own.
+# Second gradients cost a compilation each: only the functions with rules of their own.
 SECOND = {
     "batch_norm", "binary_cross_entropy", "conv2d", "conv_transpose2d", "cosine_similarity", "cross_entropy", "elu",
     "gelu", "group_norm", "instance_norm", "layer_norm", "linear", "log_softmax", "max_pool2d", "mish", "normalize",
     "pairwise_distance", "rms_norm", "scaled_dot_product_attention", "silu", "softmax", "softplus",
-} - NO_SECOND  # fmt: skip
+}  # fmt: skip
+# PyTorch's own second derivative fails without a weight.
+NO_SECOND_ROWS = {("norm", 2)}
+
+ROWS = [
+    pytest.param(name, args, kwargs, name in SECOND and (family, i) not in NO_SECOND_ROWS, id=f"{family}-{i}-{name}")
+    for family, rows in FAMILIES.items()
+    for i, (name, args, kwargs) in enumerate(rows)
+]
 
 
 def tensor_of(lib, value):
@@ -42,12 +40,16 @@ def tensor_of(lib, value):
 
 def call(lib, name, args, kwargs):
     """The results, and the tensors that require a gradient."""
-    args = [tensor_of(lib, a) for a in args]
+    args = leaves = [tensor_of(lib, a) for a in args]
     kwargs = {k: tensor_of(lib, v) for k, v in kwargs.items()}
-    with warnings.catch_warnings():
+    if name == "ctc_loss":  # PyTorch's gradient assumes that log_softmax made the probabilities
+        args = [args[0].log_softmax(-1), *args[1:]]
+    # The fused attention of PyTorch has no second derivative.
+    plain = sdpa_kernel(SDPBackend.MATH) if lib is oracle else nullcontext()
+    with warnings.catch_warnings(), plain:
         warnings.simplefilter("ignore")
         out = getattr(lib.nn.functional, name)(*args, **kwargs)
-    wanted = [t for t in (*args, *kwargs.values()) if isinstance(t, lib.Tensor) and t.requires_grad]
+    wanted = [t for t in (*leaves, *kwargs.values()) if isinstance(t, lib.Tensor) and t.requires_grad]
     return (out if isinstance(out, tuple) else (out,)), wanted
 
 
@@ -62,9 +64,9 @@ def close(ours, theirs, rtol=1e-3, atol=5e-5):
     """Equal shape, dtype and, nearly, values."""
     assert tuple(ours.shape) == tuple(theirs.shape)
     assert str(ours.dtype) == str(theirs.dtype)
-    np.testing.assert_allclose(
-        ours.detach().numpy(), theirs.detach().numpy(force=True), rtol=rtol, atol=atol, equal_nan=True
-    )
+    a, b = ours.detach().numpy(), theirs.detach().numpy(force=True)
+    size = np.abs(b[np.isfinite(b)]).max(initial=1.0)
+    np.testing.assert_allclose(a, b, rtol=rtol, atol=atol * size, equal_nan=True)
 
 
 def normals(shapes):
@@ -73,8 +75,8 @@ def normals(shapes):
     return [rng.standard_normal(tuple(s)).astype("float32") for s in shapes]
 
 
-@pytest.mark.parametrize(("name", "args", "kwargs"), ROWS)
-def test_against_pytorch(name, args, kwargs):
+@pytest.mark.parametrize(("name", "args", "kwargs", "second"), ROWS)
+def test_against_pytorch(name, args, kwargs, second):
     ours, mine = call(rustorch, name, args, kwargs)
     theirs, its = call(oracle, name, args, kwargs)
     assert len(ours) == len(theirs)
@@ -83,7 +85,6 @@ def test_against_pytorch(name, args, kwargs):
     if not mine:
         return
     weights = normals(o.shape for o in theirs)
-    second = name in SECOND
     first_ours = grads(rustorch, ours[:1], mine, weights, create_graph=second)
     first_theirs = grads(oracle, theirs[:1], its, weights, create_graph=second)
     for a, b in zip(first_ours, first_theirs):
@@ -183,7 +184,7 @@ ERRORS = [
     ("name", "args", "kwargs"), [pytest.param(*row, id=f"{i}-{row[0]}") for i, row in enumerate(ERRORS)]
 )
 def test_errors_are_pytorchs(name, args, kwargs):
-    with pytest.raises(Exception) as theirs:  # noqa: PT011
+    with pytest.raises(Exception) as theirs:
         call(oracle, name, args, kwargs)
     with pytest.raises(theirs.type) as ours:
         call(rustorch, name, args, kwargs)
@@ -196,9 +197,13 @@ def test_shape_errors_hold_the_shapes():
     assert (tuple(e.value.shape1), tuple(e.value.shape2)) == ((5, 3), (2, 4))
 
 
-@pytest.mark.parametrize("name", ["relu", "elu", "gelu", "silu", "softplus", "hardtanh", "leaky_relu", "hardswish", "logsigmoid"])
+@pytest.mark.parametrize(
+    "name", ["relu", "elu", "gelu", "silu", "softplus", "hardtanh", "leaky_relu", "hardswish", "logsigmoid"]
+)
 def test_activations_of_zero_infinity_and_nan(name):
-    values = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e30, -1e30, 1e-30], "float32")
+    # PyTorch's gelu of infinity is nan in its vectorised loop, infinity elsewhere.
+    big = 1e20 if name == "gelu" else np.inf
+    values = np.array([0.0, -0.0, big, -np.inf, np.nan, 1e30, -1e30, 1e-30], "float32")
     ours, (x,) = call(rustorch, name, (values,), {})
     theirs, (y,) = call(oracle, name, (values,), {})
     close(ours[0], theirs[0])

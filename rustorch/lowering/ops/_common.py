@@ -9,7 +9,7 @@ from rustorch import dtypes
 from rustorch.dtypes import BOOL, COMPLEX, FLOATING, DType
 from rustorch.errors import RustorchRuntimeError, wrap_dim
 from rustorch.lowering.kernels.sums import sum_to
-from rustorch.lowering.promote import cast, check_broadcast, dtype_of, result_dtype
+from rustorch.lowering.promote import broadcast_shape, cast, dtype_of, result_dtype
 
 
 def promoted(mode: str, *operands) -> tuple:
@@ -17,7 +17,7 @@ def promoted(mode: str, *operands) -> tuple:
     dtype = result_dtype(*(x for x in operands if x is not None))
     if mode == "float" and dtype.kind < FLOATING:
         dtype = dtypes.get_default_dtype()
-    check_broadcast([x for x in operands if x is not None])
+    broadcast_shape(*[getattr(x, "shape", ()) for x in operands if x is not None])
     return tuple(x if x is None else cast(x, dtype) for x in operands)
 
 

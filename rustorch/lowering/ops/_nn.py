@@ -8,7 +8,7 @@ from jax import lax
 from rustorch.dtypes import FLOATING
 from rustorch.errors import ArgumentTypeError, ArgumentValueError, RustorchRuntimeError, ShapeMismatchError, check
 from rustorch.lowering.kernels.sums import wide
-from rustorch.lowering.promote import cast, dtype_of, is_number, result_dtype
+from rustorch.lowering.promote import broadcast_shape, cast, dtype_of, is_number, result_dtype
 from rustorch.lowering.table import op, pointwise, random
 
 NAMESPACE = "nn.functional"
@@ -87,33 +87,11 @@ def present(grads, *tensors):
     return tuple(g for g, t in zip(grads, tensors) if t is not None)
 
 
-def same_shape_or_broadcast(a, b) -> tuple[int, ...]:
-    """The broadcast shape of two arrays.
-
-    Raises:
-        RuntimeError: sizes that differ and are not 1.
-    """
-    n = max(a.ndim, b.ndim)
-    out = []
-    for i in range(n):
-        p = a.shape[i - n + a.ndim] if i - n + a.ndim >= 0 else 1
-        q = b.shape[i - n + b.ndim] if i - n + b.ndim >= 0 else 1
-        if p != q and p != 1 and q != 1:
-            raise ShapeMismatchError(
-                f"The size of tensor a ({p}) must match the size of tensor b ({q}) at non-singleton dimension {i}",
-                tuple(a.shape),
-                tuple(b.shape),
-            )
-        out.append(q if p == 1 else p)
-    return tuple(out)
-
-
 def together(*tensors):
     """Tensors in their common dtype, after checking that they broadcast; ``None`` stays."""
     given = [t for t in tensors if t is not None]
     dtype = result_dtype(*given)
-    for t in given[1:]:
-        same_shape_or_broadcast(given[0], t)
+    broadcast_shape(*[t.shape for t in given])
     return tuple(None if t is None else cast(t, dtype) for t in tensors)
 
 
@@ -187,5 +165,5 @@ __all__ = [
     "ArgumentValueError", "NAMESPACE", "RustorchRuntimeError", "ShapeMismatchError", "activation",
     "axes_of", "cast", "check", "dtype_of", "exponent", "is_number", "layer", "like", "need_float",
     "noise", "p_norm", "piece", "present", "reduced", "reduction_name", "result_dtype",
-    "same_shape_or_broadcast", "spread", "static", "together", "wide", "widened",
+    "spread", "static", "together", "wide", "widened",
 ]  # fmt: skip

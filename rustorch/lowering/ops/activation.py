@@ -166,7 +166,7 @@ def hardswish(input, inplace: bool = False):
     """x · hardsigmoid(x). Any shape."""
     need_float(input, "hardswish_cpu")
     z = widened(input)
-    return jnp.where(z <= -3, 0, jnp.where(z < 3, z * (z + 3) / 6, z)).astype(input.dtype)
+    return jnp.where(z <= -3, z * 0, jnp.where(z < 3, z * (z + 3) / 6, z)).astype(input.dtype)
 
 
 @activation(inplace=True, also=("torch",))

@@ -8,7 +8,7 @@ from jax import lax
 
 from rustorch import dtypes
 from rustorch.errors import DTypeError, IndexOutOfRangeError, RustorchRuntimeError, ShapeMismatchError, check, wrap_dim
-from rustorch.lowering.promote import cast, dtype_of, is_number
+from rustorch.lowering.promote import broadcast_shape, cast, dtype_of, is_number
 from rustorch.lowering.table import Number, op
 from rustorch.lowering.template import ARRAY
 
@@ -114,18 +114,7 @@ def broadcast_pair(a, b):
     Raises:
         RuntimeError: they do not broadcast, with PyTorch's message.
     """
-    try:
-        shape = np.broadcast_shapes(a.shape, b.shape)
-    except ValueError:
-        for i, (m, n) in enumerate(zip(a.shape[::-1], b.shape[::-1])):
-            if m != n and 1 not in (m, n):
-                where = max(a.ndim, b.ndim) - 1 - i
-                raise ShapeMismatchError(
-                    f"The size of tensor a ({m}) must match the size of tensor b ({n}) at non-singleton dimension {where}",
-                    a.shape,
-                    b.shape,
-                ) from None
-        raise
+    shape = broadcast_shape(a.shape, b.shape)
     return jnp.broadcast_to(a, shape), jnp.broadcast_to(b, shape)
 
 

@@ -10,6 +10,7 @@ from rustorch.errors import ShapeMismatchError, check
 from rustorch.lowering import kernels
 from rustorch.lowering.kernels.sums import sum_to
 from rustorch.lowering.ops._nn import layer, present, spread
+from rustorch.lowering.ops.matmul import same_dtype
 from rustorch.lowering.promote import dtype_of
 
 
@@ -23,10 +24,11 @@ def _check_linear(input, weight, bias):
             tuple(input.shape),
             tuple(weight.shape),
         )
-    a, b = dtype_of(input), dtype_of(weight)
-    check(a is b, f"mat1 and mat2 must have the same dtype, but got {a.alias} and {b.alias}")
-    if bias is not None:
-        c = dtype_of(bias)
+    if bias is None:
+        same_dtype(input, weight)
+    else:
+        a, b, c = dtype_of(input), dtype_of(weight), dtype_of(bias)
+        check(a is b, f"mat1 and mat2 must have the same dtype, but got {a.alias} and {b.alias}")
         check(a is c, f"self and mat2 must have the same dtype, but got {c.alias} and {a.alias}")
         out = weight.shape[0] if weight.ndim == 2 else 1
         if bias.size and bias.shape[-1:] not in ((), (1,), (out,)):

@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 
 from rustorch.errors import DTypeError, ShapeMismatchError, check
-from rustorch.lowering.promote import cast, dtype_of, result_dtype
+from rustorch.lowering.promote import broadcast_shape, cast, dtype_of, result_dtype
 from rustorch.lowering.table import Number, op
 
 _C_NAMES = {"float64": "double", "float32": "float", "float16": "c10::Half", "bfloat16": "c10::BFloat16", "int64": "long long",
@@ -208,17 +208,7 @@ def _batched(a, b):
     vector = a.ndim == 1
     if vector:
         a = a[None]
-    try:
-        lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    except ValueError:
-        pairs = list(zip(a.shape[-3::-1], b.shape[-3::-1]))
-        i = next(i for i, (m, n) in enumerate(pairs) if m != n and 1 not in (m, n))
-        where = max(a.ndim, b.ndim) - 3 - i
-        raise ShapeMismatchError(
-            f"The size of tensor a ({pairs[i][0]}) must match the size of tensor b ({pairs[i][1]}) at non-singleton dimension {where}",
-            a.shape,
-            b.shape,
-        ) from None
+    lead = broadcast_shape(a.shape[:-2], b.shape[:-2])
     if a.shape[-1] != b.shape[-2]:
         n = _size(lead)
         raise ShapeMismatchError(
@@ -354,11 +344,11 @@ def addr(input, vec1, vec2, *, beta: Number = 1, alpha: Number = 1):
 @op(dear=True, inplace=True)
 def baddbmm(input, batch1, batch2, *, beta: Number = 1, alpha: Number = 1):
     """``beta * input + alpha * bmm(batch1, batch2)``."""
-    product = bmm(batch1, batch2)
-    if input.dtype != product.dtype:
+    if not input.dtype == batch1.dtype == batch2.dtype:
         raise DTypeError(
             f"Input dtypes must be the same, got: input {_C_NAMES[dtype_of(input).name]}, batch1: {_C_NAMES[dtype_of(batch1).name]}, batch2: {_C_NAMES[dtype_of(batch2).name]}"
         )
+    product = bmm(batch1, batch2)
     return _mix(beta, _expanded(input, product.shape), alpha, product)
 
 
