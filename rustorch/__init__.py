@@ -8,6 +8,10 @@ from math import e as e, inf as inf, nan as nan, pi as pi
 
 from rustorch.size import Size as Size  # isort: skip
 from rustorch import dtypes as _dtypes, errors as errors
+from rustorch.as_torch import (
+    install_as_torch as install_as_torch,
+    uninstall_as_torch as uninstall_as_torch,
+)
 from rustorch.devices import (
     Device as Device,
     device as device,
@@ -42,6 +46,7 @@ from rustorch.eager.generator import (
     seed as seed,
     set_rng_state as set_rng_state,
 )
+from rustorch.eager.legacy import types_of as _types_of
 from rustorch.eager.printing import set_printoptions as set_printoptions
 from rustorch.eager.show import show_graph as show_graph, show_stablehlo as show_stablehlo
 from rustorch.eager.tensor import Tensor as Tensor
@@ -56,11 +61,13 @@ strided, contiguous_format, preserve_format, channels_last = (
 )  # fmt: skip
 
 newaxis = None
+globals().update(_types_of("cpu"))
 
 globals().update(_ops.NAMESPACES["torch"])
 
 from rustorch import (
     autograd as autograd,
+    backends as backends,
     cuda as cuda,
     fft as fft,
     interop as interop,
@@ -81,6 +88,15 @@ from rustorch.autograd import (
     no_grad as no_grad,
     set_grad_enabled as set_grad_enabled,
 )
+from rustorch.backends import (
+    are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
+    get_float32_matmul_precision as get_float32_matmul_precision,
+    get_num_threads as get_num_threads,
+    set_float32_matmul_precision as set_float32_matmul_precision,
+    set_num_threads as set_num_threads,
+    use_deterministic_algorithms as use_deterministic_algorithms,
+)
+from rustorch.limits import finfo as finfo, iinfo as iinfo
 from rustorch.nn import functional as functional
 from rustorch.nn.modules.activation import ReLU as ReLU
 from rustorch.optim import (

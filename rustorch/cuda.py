@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from rustorch.devices import Device
+from rustorch.eager.legacy import types_of
 from rustorch.lowering.placement import devices_of, jax_device
 
 _current = 0
+globals().update(types_of("cuda"))
 
 
 def is_available() -> bool:

@@ -13,9 +13,12 @@ from types import SimpleNamespace
 from rustorch.eager import (
     creation,
     dynamic,
+    inquiry,
+    legacy,
     overloads,
     overloads_shape,
     random,
+    rehandle,
     viewops,
     windows,
 )
@@ -29,7 +32,7 @@ for _module in pkgutil.iter_modules(_definitions.__path__):
     importlib.import_module(f"{_definitions.__name__}.{_module.name}")
 
 NAMESPACES: dict[str, dict] = {"torch": {}}
-SOURCES = (creation, random, windows)  # these register with `overloads` as they are imported
+SOURCES = (creation, inquiry, legacy, random, rehandle, windows)  # these register with `overloads` as they are imported
 
 
 def _publish(op) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 
@@ -208,3 +209,50 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None
         for t in (elements, test_elements)
     )
     return _into(out, apply(compare_sets.isin, (a, b, bool(invert))), "isin")
+
+
+@_public()
+def meshgrid(*tensors, indexing=None):
+    """Coordinate grids of vectors: views, expanded to the shape of all sizes.
+
+    ``indexing="ij"`` puts the first vector along the first dimension, ``"xy"`` the first two the other way round.
+
+    Raises:
+        RuntimeError: a tensor with more than one dimension, or different dtypes.
+    """
+    vectors = list(_listed(tensors))
+    check(len(vectors) > 0, "meshgrid expects a non-empty TensorList")
+    if indexing is None:
+        warnings.warn(
+            "torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.", stacklevel=2
+        )
+    check(
+        indexing in (None, "ij", "xy"),
+        f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}',
+    )
+    for t in vectors:
+        check(t.ndim <= 1, f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got:  {list(t.shape)}")
+        check(t.dtype is vectors[0].dtype, "meshgrid expects all tensors to have the same dtype")
+        check(t.device == vectors[0].device, "meshgrid expects all tensors to have the same device")
+    swapped = indexing == "xy" and len(vectors) > 1
+    if swapped:
+        vectors[:2] = vectors[1::-1]
+    sizes, n = [t.numel() for t in vectors], len(vectors)
+    grids = [t.reshape((1,) * i + (-1,) + (1,) * (n - 1 - i)).expand(sizes) for i, t in enumerate(vectors)]
+    if swapped:
+        grids[:2] = grids[1::-1]
+    return tuple(grids)
+
+
+def _at_least(n: int, widen):
+    def widened(*tensors):
+        out = tuple(t if t.ndim >= n else widen(t) for t in _listed(tensors))
+        return out[0] if len(tensors) == 1 and not isinstance(tensors[0], (list, tuple)) else out
+
+    widened.__doc__ = f"Views with at least {n} dimension{'s' if n > 1 else ''}."
+    _public(name=f"atleast_{n}d")(widened)
+
+
+_at_least(1, lambda t: t.reshape(1))
+_at_least(2, lambda t: t.reshape(1, -1))
+_at_least(3, lambda t: t.reshape(1, -1, 1) if t.ndim < 2 else t.unsqueeze(-1))

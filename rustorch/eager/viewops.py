@@ -14,7 +14,7 @@ from rustorch.eager.tensor import Tensor
 from rustorch.eager.variants import function_of, static
 from rustorch.eager.views import make_view, node_of, root_of
 from rustorch.errors import RustorchRuntimeError, check, wrap_dim
-from rustorch.lowering.ops import view as lowered
+from rustorch.lowering.ops import view as lowered, view_type
 from rustorch.lowering.ops.pointwise_round import conj as conj_op
 from rustorch.lowering.strides import dummy
 from rustorch.lowering.template import ARRAY
@@ -60,7 +60,7 @@ def view(self: Tensor, *size, dtype=None) -> Tensor:
         target = dtype or size[0]
         if target is self.dtype:
             return make_view(self, lowered.view_, (ARRAY, tuple(self.shape)))
-        return make_view(self, lowered.view_dtype, (ARRAY, target))
+        return make_view(self, view_type.view_dtype, (ARRAY, target))
     return make_view(self, lowered.view_, (ARRAY, _sizes(size)))
 
 
@@ -311,14 +311,14 @@ _dim_split("dsplit", lambda t: 2)
 @function_only
 def real(input: Tensor) -> Tensor:
     """The real part, as a view; a real tensor itself."""
-    return make_view(input, lowered.real_part, (ARRAY,)) if input.dtype.is_complex else input
+    return make_view(input, view_type.real_part, (ARRAY,)) if input.dtype.is_complex else input
 
 
 @function_only
 def imag(input: Tensor) -> Tensor:
     """The imaginary part, as a view."""
     check(input.dtype.is_complex, "imag is not implemented for tensors with non-complex dtypes.")
-    return make_view(input, lowered.imag_part, (ARRAY,))
+    return make_view(input, view_type.imag_part, (ARRAY,))
 
 
 @both

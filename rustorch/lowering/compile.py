@@ -6,7 +6,7 @@ import threading
 import time
 from array import array
 from collections import OrderedDict
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from itertools import count
 
 import jax
@@ -19,6 +19,7 @@ from rustorch.lowering.placement import jax_device, x64
 from rustorch.lowering.plan import Plan
 from rustorch.lowering.platform import platform
 from rustorch.lowering.promote import weak
+from rustorch.lowering.settings import compiler_options, matmul_precision, settings_key
 
 MAX_FAMILIES = 1024  # structures kept; the least recently used goes first
 LOCK = threading.RLock()
@@ -123,11 +124,6 @@ def _unpack(layout, floats, ints) -> list:
     return out
 
 
-def precision(where: str):
-    """Full float32 products: PyTorch's default, where XLA on GPU and TPU would round more."""
-    return nullcontext() if where == "cpu" else jax.default_matmul_precision("highest")
-
-
 def _build(plan: Plan, family: Family, donated: tuple[int, ...], where: str) -> Program:
     steps, outputs = plan.steps(), plan.outputs
     layout = [(type(x), None) if lift else (None, x) for x, lift in zip(plan.numbers, family.lifted)]
@@ -140,10 +136,11 @@ def _build(plan: Plan, family: Family, donated: tuple[int, ...], where: str) -> 
             leaves[i] = a
         for i, a in zip(order, kept):
             leaves[i] = a
-        with platform(where), precision(where):
+        with platform(where), matmul_precision(where):
             return evaluate(steps, leaves, _unpack(layout, floats, ints), outputs)
 
-    return Program(jax.jit(program, donate_argnums=(0,) if donated else ()), len(steps), len(outputs))
+    compiled = jax.jit(program, donate_argnums=(0,) if donated else (), compiler_options=compiler_options(where))
+    return Program(compiled, len(steps), len(outputs))
 
 
 def _choose_donated(plan: Plan) -> tuple[int, ...]:
@@ -183,7 +180,7 @@ def _run_on(device, roots) -> None:
             with x64(), platform(where):
                 _store(plan, evaluate(plan.steps(), [a.value for a in plan.leaves], plan.numbers, plan.outputs))
             return
-        key = (device, plan.key)
+        key = (device, plan.key, settings_key(where))
         family = _cache.get(key)
         reason = None
         if family is None:

@@ -7,15 +7,15 @@ import rustorch
 
 ROOT = Path(rustorch.__file__).parent
 FLOORS = [
-    {"errors", "dtypes", "devices", "size", "config"},
+    {"errors", "dtypes", "devices", "size", "limits", "as_torch"},
     {"graph"},
     {"lowering"},
     {"eager"},
     {"autograd", "func", "linalg", "fft", "special", "random", "signal"},
     {"nn", "optim"},
-    {"utils", "jit", "distributed", "serialization", "cuda"},
+    {"utils", "jit", "distributed", "serialization", "cuda", "backends"},
     {"interop", "compat"},
-    {"stubs"},
+    {"stubs", "__main__"},
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 # Pairs on one floor that may meet: the namespaces at the bottom, and recorded sub-steps.

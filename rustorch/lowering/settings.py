@@ -1,0 +1,37 @@
+"""How exactly accelerators compute: float32 products and run-to-run determinism. The CPU is exact anyway."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import jax
+
+# PyTorch's names, and JAX's for the same: full float32, TF32 (or three bfloat16 passes), one bfloat16 pass.
+PRECISIONS = {"highest": "highest", "high": "high", "medium": "default"}
+
+
+@dataclass
+class Settings:
+    """The process-wide choices; a program is compiled anew for each combination."""
+
+    float32_matmul: str = "highest"
+    deterministic: bool = False
+
+
+settings = Settings()
+
+
+def settings_key(where: str):
+    """What tells programs for one platform apart."""
+    return None if where == "cpu" else (settings.float32_matmul, settings.deterministic)
+
+
+def matmul_precision(where: str):
+    """The scope in which products are lowered; XLA itself would round more on GPU and TPU than PyTorch does."""
+    return nullcontext() if where == "cpu" else jax.default_matmul_precision(PRECISIONS[settings.float32_matmul])
+
+
+def compiler_options(where: str) -> dict | None:
+    """XLA's options for a program."""
+    return {"xla_gpu_deterministic_ops": True} if where == "gpu" and settings.deterministic else None
