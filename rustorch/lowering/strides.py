@@ -19,6 +19,11 @@ def dummy(a: Aval) -> np.ndarray:
     return np.lib.stride_tricks.as_strided(np.empty(1, np.int8), a.shape, strides_of(a), writeable=False)
 
 
+def respaced(input, shape, strides):
+    """A NumPy view of ``input`` with this shape and these strides, in elements."""
+    return np.lib.stride_tricks.as_strided(input, shape, strides, writeable=False)
+
+
 def elementwise_strides(shape, inputs):
     """Strides of an element-wise result: PyTorch keeps the memory order of its inputs."""
     ndim = len(shape)

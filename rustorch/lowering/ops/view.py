@@ -14,6 +14,7 @@ import numpy as np
 
 from rustorch import dtypes
 from rustorch.errors import RustorchRuntimeError, ShapeMismatchError, check, wrap_dim
+from rustorch.lowering.strides import respaced
 from rustorch.lowering.table import Dims, op, view
 
 
@@ -314,7 +315,7 @@ def basic_index(xp, input, spec, starts, name=None):
 def strided(xp, input, size, stride, storage_offset=0):
     """Arbitrary strides over the flat storage of ``input`` (its root tensor)."""
     if xp is np:
-        return _respaced(input, size, stride)
+        return respaced(input, size, stride)
     where = np.full(size, storage_offset, np.int64)
     for d, (n, s) in enumerate(zip(size, stride)):
         where += (np.arange(n) * s).reshape([-1 if i == d else 1 for i in range(len(size))])

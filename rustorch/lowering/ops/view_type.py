@@ -8,11 +8,8 @@ import numpy as np
 
 from rustorch import dtypes
 from rustorch.errors import check
+from rustorch.lowering.strides import respaced
 from rustorch.lowering.table import view
-
-
-def _respaced(input, shape, strides):
-    return np.lib.stride_tricks.as_strided(input, shape, strides, writeable=False)
 
 
 def _require_complex(name):
@@ -31,7 +28,7 @@ def _set_imag(base, new):
 def real_part(xp, input):
     """The real part of a complex tensor."""
     if xp is np:
-        return _respaced(input, input.shape, [2 * s for s in input.strides])
+        return respaced(input, input.shape, [2 * s for s in input.strides])
     return input.real
 
 
@@ -39,7 +36,7 @@ def real_part(xp, input):
 def imag_part(xp, input):
     """The imaginary part of a complex tensor."""
     if xp is np:
-        return _respaced(input, input.shape, [2 * s for s in input.strides])
+        return respaced(input, input.shape, [2 * s for s in input.strides])
     check(jnp.iscomplexobj(input), _require_complex("imag"))
     return input.imag
 
@@ -56,7 +53,7 @@ def _as_real(x):
 def view_as_real(xp, input):
     """A complex tensor as real pairs in a new last dimension of size 2."""
     if xp is np:
-        return _respaced(input, (*input.shape, 2), [*(2 * s for s in input.strides), 1])
+        return respaced(input, (*input.shape, 2), [*(2 * s for s in input.strides), 1])
     check(jnp.iscomplexobj(input), "view_as_real is only supported for complex tensors")
     return _as_real(input)
 
@@ -65,7 +62,7 @@ def view_as_real(xp, input):
 def view_as_complex(xp, input):
     """Real pairs in the last dimension (size 2) as a complex tensor."""
     if xp is np:
-        return _respaced(input, input.shape[:-1], [s // 2 for s in input.strides[:-1]])
+        return respaced(input, input.shape[:-1], [s // 2 for s in input.strides[:-1]])
     kind = dtypes.from_numpy(input.dtype)
     check(
         kind.is_floating_point,
