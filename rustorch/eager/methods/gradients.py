@@ -41,9 +41,7 @@ def requires_grad_(self, requires_grad=True):
 
 
 Tensor.set_requires_grad = requires_grad_
-Tensor.requires_grad = property(
-    lambda self: node_of(self).tape != 0, lambda self, flag: convert.require_grad(self, flag) and None
-)
+Tensor.requires_grad = property(lambda self: node_of(self).tape != 0, requires_grad_)
 
 
 def _get_data(self):
