@@ -1,6 +1,6 @@
 """Train a small GPT, character by character, on the text of CPython's own documentation.
 
-    python examples/char_gpt.py                 # 700 steps, about a minute and a half on two cores
+    python examples/char_gpt.py                 # 500 steps, about a minute and a half on two cores
     python examples/char_gpt.py --steps 200 --device cuda
 
 Writes a loss curve (char_gpt.png) and a text sample (char_gpt.txt) into --out. Nothing here is
@@ -96,7 +96,7 @@ def sample(model: GPT, letters, length: int, device, prompt: str = "The ") -> st
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--steps", type=int, default=700)
+    parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--device", default="cpu")
