@@ -10,4 +10,5 @@ from rustorch.autograd.modes import (
     no_grad as no_grad,
     set_grad_enabled as set_grad_enabled,
 )
+from rustorch.autograd.transfer import ToCopy as _ToCopy
 from rustorch.autograd.variable import Variable as Variable

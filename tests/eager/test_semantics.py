@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import rustorch
+from rustorch.autograd.transfer import ToCopy
 
 
 def plain(x):
@@ -445,3 +446,34 @@ def test_writes_through_views_of_every_dtype(dtype, name):
         return values if dtype in ("bool", "int64") else values + 0j  # + 0: signs of zeros aside
 
     same(program)
+
+
+def test_gradients_travel_back_between_devices():
+    """Only one device here: the rule that ``to(device)`` uses between two is applied by hand."""
+    x = rustorch.ones(3, requires_grad=True)
+    y = ToCopy.apply(x * 2, rustorch.device("cpu"))
+    assert y.grad_fn.name() == "ToCopyBackward"
+    (y * rustorch.arange(3.0)).sum().backward()
+    assert x.grad.tolist() == [0, 2, 4]
+    (g,) = rustorch.autograd.grad((ToCopy.apply(x, x.device) ** 3).sum(), x, create_graph=True)
+    assert rustorch.autograd.grad(g.sum(), x)[0].tolist() == [6, 6, 6]
+
+
+@pytest.mark.parametrize("name", ["l1_loss", "normalize"])
+def test_subgradients_at_zero(name):
+    def program(m):
+        x = m.tensor([0.0, -2.0, 3.0], requires_grad=True)
+        F = m.nn.functional
+        y = F.l1_loss(x, m.zeros(3)) if name == "l1_loss" else F.normalize(x, 1, 0)[1]
+        return m.autograd.grad(y, x)[0]
+
+    same(program)
+
+
+def test_requires_grad_is_set_without_a_look():
+    x = rustorch.arange(3.0) * 2
+    before = rustorch.lowering.counters()["dispatched"]
+    x.requires_grad = True
+    x.requires_grad = False
+    assert rustorch.lowering.counters()["dispatched"] == before
+    assert not x.requires_grad

@@ -8,6 +8,7 @@ from jax import lax
 from rustorch.dtypes import FLOATING
 from rustorch.errors import ArgumentTypeError, ArgumentValueError, RustorchRuntimeError, ShapeMismatchError, check
 from rustorch.lowering.kernels.sums import wide
+from rustorch.lowering.ops._common import magnitude
 from rustorch.lowering.promote import broadcast_shape, cast, dtype_of, is_number, result_dtype
 from rustorch.lowering.table import op, pointwise, random
 
@@ -133,9 +134,9 @@ def p_norm(x, p, axis: int, keepdims: bool = False):
     """
     p = exponent(p)
     forms = (
-        lambda x, p: jnp.abs(x).sum(axis, keepdims=keepdims),
+        lambda x, p: magnitude(x).sum(axis, keepdims=keepdims),
         lambda x, p: _euclidean(x, axis, keepdims),
-        lambda x, p: jnp.abs(x).max(axis, keepdims=keepdims),
+        lambda x, p: magnitude(x).max(axis, keepdims=keepdims),
         lambda x, p: (x != 0).astype(x.dtype).sum(axis, keepdims=keepdims),
         lambda x, p: _general(x, p, axis, keepdims),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from rustorch import dtypes
 from rustorch.errors import DTypeError, RustorchRuntimeError, ShapeMismatchError, check
@@ -61,8 +60,3 @@ def adjoint(x):
     """The conjugate transpose of the last two dimensions."""
     x = jnp.swapaxes(x, -1, -2)
     return jnp.conj(x) if jnp.iscomplexobj(x) else x
-
-
-def magnitude(x):
-    """``|x|`` with derivative 0 at 0."""
-    return jnp.abs(x) if jnp.iscomplexobj(x) else x * lax.stop_gradient(jnp.sign(x))

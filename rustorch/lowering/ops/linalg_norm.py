@@ -10,8 +10,8 @@ import jax.numpy as jnp
 
 from rustorch import dtypes
 from rustorch.errors import DTypeError, RustorchRuntimeError, check, wrap_dim
-from rustorch.lowering.ops._common import dims_of, widened
-from rustorch.lowering.ops.linalg_checks import floating, magnitude, matrix
+from rustorch.lowering.ops._common import dims_of, magnitude, widened
+from rustorch.lowering.ops.linalg_checks import floating, matrix
 from rustorch.lowering.ops.linalg_decomp import singular_values
 from rustorch.lowering.ops.reduce_sum import p_norm
 from rustorch.lowering.promote import cast, dtype_of

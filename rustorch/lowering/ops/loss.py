@@ -9,6 +9,7 @@ from jax import lax
 
 from rustorch.dtypes import FLOATING
 from rustorch.errors import ArgumentValueError, check, wrap_dim
+from rustorch.lowering.ops._common import magnitude
 from rustorch.lowering.ops._nn import (
     layer,
     like,
@@ -57,7 +58,7 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction: str = "mea
         "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
         f"Got: {dtype_of(a).alias}",
     )
-    return _weighted(jnp.abs(a - b), w, reduction)
+    return _weighted(magnitude(a - b), w, reduction)
 
 
 @layer(grad_name="SmoothL1LossBackward0")
