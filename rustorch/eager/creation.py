@@ -9,7 +9,7 @@ from rustorch.devices import Device
 from rustorch.dtypes import FLOATING, as_dtype, get_default_dtype
 from rustorch.eager.convert import require_grad, tensor
 from rustorch.eager.inplace import write_out
-from rustorch.eager.overloads import overload
+from rustorch.eager.publish import overload
 from rustorch.eager.recorder import apply
 from rustorch.eager.tensor import Tensor
 from rustorch.errors import ArgumentTypeError, RustorchRuntimeError

@@ -10,25 +10,13 @@ import numpy as np
 
 from rustorch import dtypes
 from rustorch.eager.inplace import write_out
-from rustorch.eager.overloads import Overload
+from rustorch.eager.publish import overload, put
 from rustorch.eager.recorder import apply, from_host, value_of
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.variants import return_type
 from rustorch.errors import DTypeError, RustorchRuntimeError, check, wrap_dim
 from rustorch.lowering.ops.gather import index_select, masked_select_at
 from rustorch.lowering.ops.shape import repeat_each
-
-# Public name (behind the last dot) -> function, namespaces, whether it is a method.
-OVERLOADS: dict[str, Overload] = {}
-
-
-def _public(namespaces=("torch",), method=True):
-    def register(fn):
-        OVERLOADS[fn.__name__] = Overload(fn, namespaces, method)
-        fn.__module__ = f"torch.{namespaces[0]}" if namespaces[0] != "torch" else "torch"
-        return fn
-
-    return register
 
 
 def host(t: Tensor) -> np.ndarray:
@@ -46,41 +34,37 @@ def _positions(array: np.ndarray, like: Tensor) -> Tensor:
     return from_host(array.astype(np.int64), like.device)
 
 
-def _into(out, result, name):
-    return result if out is None else write_out(out, result, name)
-
-
-@_public()
+@overload
 def nonzero(input, *, as_tuple=False, out=None):
     """The positions of elements that are not zero: one row each, or one vector per dimension."""
     array = host(input)
     if as_tuple:
         return tuple(_positions(p, input) for p in (np.nonzero(array) if array.ndim else np.nonzero(array.reshape(1))))
-    return _into(out, _positions(np.argwhere(array), input), "nonzero")
+    return put(out, _positions(np.argwhere(array), input), "nonzero")
 
 
-@_public()
+@overload
 def argwhere(input):
     """The positions of elements that are not zero, one row each."""
     return nonzero(input)
 
 
-@_public()
+@overload
 def nonzero_static(input, *, size, fill_value=-1, out=None):
     """``nonzero`` with exactly ``size`` rows, cut or filled up with ``fill_value``."""
     rows = np.argwhere(host(input))[:size]
     fill = np.full((size - len(rows), rows.shape[1]), fill_value)
-    return _into(out, _positions(np.concatenate([rows, fill]), input), "nonzero_static")
+    return put(out, _positions(np.concatenate([rows, fill]), input), "nonzero_static")
 
 
-@_public()
+@overload
 def masked_select(input, mask, *, out=None):
     """A vector of the elements where ``mask`` is true."""
     if mask.dtype is not dtypes.bool_:
         raise DTypeError("masked_select: expected BoolTensor for mask")
     shape = _broadcast(input, mask)
     places = np.flatnonzero(np.broadcast_to(host(mask), shape)).astype(np.int32 if np.prod(shape) < 2**31 else np.int64)
-    return _into(out, apply(masked_select_at, (input, mask, from_host(places, input.device))), "masked_select")
+    return put(out, apply(masked_select_at, (input, mask, from_host(places, input.device))), "masked_select")
 
 
 def _broadcast(a: Tensor, b: Tensor):
@@ -95,7 +79,7 @@ def _inner_order(array: np.ndarray):
     return np.unique(array, return_index=True, return_inverse=True, return_counts=True, equal_nan=False)
 
 
-@_public()
+@overload
 def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """The distinct elements (or slices along ``dim``) in order, with where each went and how often.
 
@@ -125,7 +109,7 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
     )
 
 
-@_public()
+@overload
 def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
     """Elements (or slices along ``dim``) without immediate repeats."""
     array = host(input)
@@ -153,7 +137,7 @@ def _report(input, values, inverse, counts, return_inverse, return_counts):
     return out[0] if len(out) == 1 else tuple(out)
 
 
-@_public()
+@overload
 def bincount(input, weights=None, minlength=0):
     """How often each of 0, 1, ... occurs, or the sums of their ``weights``."""
     if input.dtype.kind != dtypes.INTEGER:
@@ -187,7 +171,7 @@ def _plain(x):
     return f"{float(x):g}"
 
 
-@_public()
+@overload
 def histc(input, bins=100, min=0, max=0, *, out=None):
     """Counts in ``bins`` equal parts of ``[min, max]`` (by default the range of the data)."""
     if input.dtype.kind != dtypes.FLOATING:
@@ -197,10 +181,10 @@ def histc(input, bins=100, min=0, max=0, *, out=None):
     low, high = _edges(array, min, max, "torch.histc")
     array = array[(array >= low) & (array <= high)]
     place = np.minimum(((array - low) * (bins / (high - low))).astype(np.int64), bins - 1)
-    return _into(out, _as(np.bincount(place, minlength=bins), input), "histc")
+    return put(out, _as(np.bincount(place, minlength=bins), input), "histc")
 
 
-@_public()
+@overload
 def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     """Counts (or sums of ``weight``, or densities) between bin edges, and the edges."""
     if input.dtype.kind != dtypes.FLOATING:
@@ -223,7 +207,7 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     return return_type("histogram", ("hist", "bin_edges"))(*results)
 
 
-@_public()
+@overload
 def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     """Each element ``repeats`` times in a row; one count for all or one for each."""
     if repeats is None:
@@ -254,7 +238,7 @@ def _counts(repeats):
     return counts
 
 
-@_public(method=False)
+@overload(method=False)
 def histogramdd(input, bins, *, range=None, weight=None, density=False):
     """Counts in boxes of the space whose points are the rows of ``input``, and the edges per axis."""
     array = host(input)

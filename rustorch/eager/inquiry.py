@@ -6,7 +6,7 @@ import jax
 
 from rustorch.dtypes import DType
 from rustorch.eager import methods as _methods  # noqa: F401 - hangs the methods that are published here
-from rustorch.eager.overloads import overload
+from rustorch.eager.publish import overload
 from rustorch.eager.storage import Storage
 from rustorch.eager.tensor import Tensor
 from rustorch.errors import ArgumentTypeError, RustorchRuntimeError

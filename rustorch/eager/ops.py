@@ -23,6 +23,7 @@ from rustorch.eager import (
     windows,
 )
 from rustorch.eager.inplace import inplace_form
+from rustorch.eager.publish import OVERLOADS
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.variants import function_of
 from rustorch.lowering import ops as _definitions
@@ -32,7 +33,8 @@ for _module in pkgutil.iter_modules(_definitions.__path__):
     importlib.import_module(f"{_definitions.__name__}.{_module.name}")
 
 NAMESPACES: dict[str, dict] = {"torch": {}}
-SOURCES = (creation, inquiry, legacy, random, rehandle, windows)  # these register with `overloads` as they are imported
+# These register what they define as they are imported.
+SOURCES = (creation, dynamic, inquiry, legacy, overloads, overloads_shape, random, rehandle, windows)
 
 
 def _publish(op) -> None:
@@ -69,9 +71,8 @@ for _name, _fn in viewops.METHODS.items():
     setattr(Tensor, _name, _fn)
 for _name, _property in viewops.PROPERTIES.items():
     setattr(Tensor, _name, _property)
-for _table in (overloads.OVERLOADS, overloads_shape.OVERLOADS, dynamic.OVERLOADS):
-    for _name, _entry in _table.items():
-        _publish_overload(_name, _entry)
+for _name, _entry in OVERLOADS.items():
+    _publish_overload(_name, _entry)
 
 
 def namespace(name: str) -> SimpleNamespace:

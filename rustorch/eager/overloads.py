@@ -1,19 +1,14 @@
-"""Functions whose meaning depends on the types of their arguments, chosen here in Python.
-
-``OVERLOADS`` maps a name to its ``Overload``: the function, the namespaces it appears in and
-whether it is a method. `rustorch.eager.ops` publishes them beside the functions of the op table.
-"""
+"""Functions whose meaning depends on the types of their arguments, chosen here in Python."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 from rustorch.dtypes import FLOATING
-from rustorch.eager.inplace import write_out
+from rustorch.eager.publish import overload, put
 from rustorch.eager.recorder import apply
 from rustorch.eager.tensor import Tensor
-from rustorch.eager.variants import function_of, return_type
+from rustorch.eager.variants import function_of
 from rustorch.errors import ArgumentTypeError, RustorchRuntimeError
 from rustorch.lowering.ops import (
     pointwise_arithmetic as arithmetic,
@@ -24,36 +19,6 @@ from rustorch.lowering.ops import (
     scans,
 )
 from rustorch.lowering.ops.pointwise_special import polygamma as _polygamma
-
-
-class Overload(NamedTuple):
-    """A hand-written public function."""
-
-    function: object
-    namespaces: tuple[str, ...]
-    method: bool
-
-
-OVERLOADS: dict[str, Overload] = {}
-
-
-def overload(fn=None, *, namespaces=("torch",), method=True, name=None):
-    """Register a function under its name (and as a method, the tensor first)."""
-    if fn is None:
-        return lambda f: overload(f, namespaces=namespaces, method=method, name=name)
-    OVERLOADS[name or fn.__name__] = Overload(fn, namespaces, method)
-    fn.__module__ = "torch" if "torch" in namespaces else f"torch.{namespaces[0]}" if namespaces else "torch"
-    return fn
-
-
-def put(result, out, name: str, fields=None):
-    """A result, or the ``out=`` tensors with the result in them; several as a named tuple."""
-    if isinstance(result, tuple):
-        if out is not None:
-            result = tuple(write_out(o, r, name) for o, r in zip(out, result))
-        return return_type(name, fields)(*result)
-    return result if out is None else write_out(out, result, name)
-
 
 _PAIR = ("values", "indices")
 
@@ -206,7 +171,7 @@ def dist(input, other, p=2):
     return _vector_norm(apply(arithmetic.sub, (input, other)), p, None, False)
 
 
-@overload
+@overload(method=False)
 def where(condition, input=None, other=None, *, out=None):
     """``input`` where ``condition`` holds, else ``other``; alone, the indices where it holds."""
     if input is None and other is None:
@@ -214,21 +179,16 @@ def where(condition, input=None, other=None, *, out=None):
     return put(apply(compare.where, (condition, input, other)), out, "where")
 
 
+@overload(namespaces=(), name="Tensor.where")
 def _where_method(self, condition, other):
     """This tensor where ``condition`` holds, else ``other``."""
     return apply(compare.where, (condition, self, other))
 
 
-OVERLOADS["where"] = Overload(where, ("torch",), False)
-OVERLOADS["Tensor.where"] = Overload(_where_method, (), True)
-
-
+@overload(namespaces=(), name="Tensor.polygamma")
 def _polygamma_method(self, n):
     """The ``n``-th derivative of ``digamma``."""
     return apply(_polygamma, (n, self))
-
-
-OVERLOADS["Tensor.polygamma"] = Overload(_polygamma_method, (), True)
 
 
 @overload

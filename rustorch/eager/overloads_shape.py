@@ -9,7 +9,7 @@ import numpy as np
 
 from rustorch import dtypes
 from rustorch.eager.inplace import write_out
-from rustorch.eager.overloads import Overload
+from rustorch.eager.publish import overload, put
 from rustorch.eager.recorder import apply, from_host
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.variants import return_type
@@ -24,48 +24,31 @@ from rustorch.lowering.ops import (
     shape,
 )
 
-# Public name (behind the last dot) -> function, namespaces, whether it is a method.
-OVERLOADS: dict[str, Overload] = {}
-
-
-def _public(namespaces=("torch",), method=False, name=None):
-    def register(fn):
-        OVERLOADS[name or fn.__name__] = Overload(fn, namespaces, method)
-        fn.__name__ = fn.__qualname__ = (name or fn.__name__).rpartition(".")[2]
-        fn.__module__ = f"torch.{namespaces[0]}" if namespaces[0] != "torch" else "torch"
-        return fn
-
-    return register
-
-
-def _into(out, result, name):
-    return result if out is None else write_out(out, result, name)
-
 
 def _listed(tensors):
     """Tensors given one by one or as one list."""
     return tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
 
 
-@_public()
+@overload(method=False)
 def block_diag(*tensors):
     """Places matrices along the diagonal of a zero matrix."""
     return apply(shape.block_diag, (tensors,))
 
 
-@_public()
+@overload(method=False)
 def cartesian_prod(*tensors):
     """All tuples with one element from each vector, one tuple a row."""
     return apply(shape.cartesian_prod, (_listed(tensors),))
 
 
-@_public()
+@overload(method=False)
 def chain_matmul(*matrices, out=None):
     """The product of several matrices, in the order that needs the fewest multiplications."""
-    return _into(out, apply(matmul.chain_matmul, (_listed(matrices),)), "chain_matmul")
+    return put(out, apply(matmul.chain_matmul, (_listed(matrices),)), "chain_matmul")
 
 
-@_public()
+@overload(method=False)
 def einsum(*args):
     """Sums products over named dimensions: ``einsum("ij,jk->ik", a, b)`` is the matrix product.
 
@@ -108,7 +91,7 @@ def order(p):
 _MANY = 25
 
 
-@_public()
+@overload(method=False)
 def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     """Distances in the ``p``-norm between all rows of ``x1`` and all rows of ``x2``."""
     modes = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
@@ -119,30 +102,30 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     return apply(products.cdist, (x1, x2, order(p), by_product))
 
 
-@_public(namespaces=("torch", "nn.functional"))
+@overload(namespaces=("torch", "nn.functional"), method=False)
 def pdist(input, p=2.0):
     """Distances in the ``p``-norm between all pairs of rows."""
     check(p >= 0, "pdist only supports non-negative p values")
     return apply(products.pdist, (input, order(p)))
 
 
-@_public(namespaces=("linalg",))
+@overload(namespaces=("linalg",), method=False)
 def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=None):
     """A norm of matrices: "fro", "nuc", or induced by 1, 2, inf (negative: the smallest ratio)."""
-    return _into(out, apply(linalg_norm.matrix_norm, (A, order(ord), tuple(dim), keepdim, dtype)), "matrix_norm")
+    return put(out, apply(linalg_norm.matrix_norm, (A, order(ord), tuple(dim), keepdim, dtype)), "matrix_norm")
 
 
-@_public(namespaces=("linalg",), name="linalg.norm")
+@overload(namespaces=("linalg",), name="linalg.norm", method=False)
 def norm(A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
     """Vector or matrix norm, after the number of dimensions; by default the 2-norm of all elements."""
     dim = tuple(dim) if isinstance(dim, (list, tuple)) else dim
-    return _into(out, apply(linalg_norm.norm, (A, order(ord), dim, keepdim, dtype)), "norm")
+    return put(out, apply(linalg_norm.norm, (A, order(ord), dim, keepdim, dtype)), "norm")
 
 
-@_public(namespaces=("linalg",))
+@overload(namespaces=("linalg",), method=False)
 def cond(A, p=None, *, out=None):
     """Condition number of matrices: ``norm(A) * norm(inverse(A))``, by default in the 2-norm."""
-    return _into(out, apply(linalg_norm.cond, (A, order(p))), "cond")
+    return put(out, apply(linalg_norm.cond, (A, order(p))), "cond")
 
 
 def _several(op, args, out, constant):
@@ -153,25 +136,25 @@ def _several(op, args, out, constant):
     return return_type(f"linalg_{op.name}", op.fields)(*results)
 
 
-@_public(namespaces=("linalg",))
+@overload(namespaces=("linalg",), method=False)
 def lu(A, *, pivot=True, out=None):
     """``A = P L U``: a permutation, a unit lower and an upper triangular matrix."""
     return _several(linalg_decomp.lu, (A, pivot), out, (0,))
 
 
-@_public(namespaces=("linalg",))
+@overload(namespaces=("linalg",), method=False)
 def lstsq(A, B, rcond=None, *, driver=None):
     """X that makes ``norm(A X - B)`` smallest, with residuals, rank and singular values."""
     return _several(linalg_solve.lstsq, (A, B, rcond, driver), None, (3,))
 
 
-@_public(namespaces=("linalg",), name="linalg.diagonal")
+@overload(namespaces=("linalg",), name="linalg.diagonal", method=False)
 def matrix_diagonal(A, *, offset=0, dim1=-2, dim2=-1):
     """A view of the diagonals of matrices."""
     return A.diagonal(offset, dim1, dim2)
 
 
-@_public(namespaces=("linalg",))
+@overload(namespaces=("linalg",), method=False)
 def lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):
     """``lu_factor``, and for each matrix the position (from 1) of the first zero on U's diagonal, or 0."""
     packed, pivots = apply(linalg_decomp.lu_factor, (A,), {"pivot": pivot})
@@ -181,14 +164,14 @@ def lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):
     return return_type("linalg_lu_factor_ex", ("LU", "pivots", "info"))(*results)
 
 
-@_public(method=True, name="torch.lu")
+@overload(method=True, name="torch.lu")
 def packed_lu(A, pivot=True, get_infos=False):
     """The packed LU form and the row exchanges, and with ``get_infos`` whether a pivot was zero."""
     packed, pivots, info = lu_factor_ex(A, pivot=pivot)
     return (packed, pivots, info) if get_infos else (packed, pivots)
 
 
-@_public()
+@overload(method=False)
 def unravel_index(indices, shape):
     """The coordinates in a tensor of ``shape`` of flat positions, one tensor per dimension."""
     sizes, coordinates = (shape,) if isinstance(shape, int) else tuple(shape), []
@@ -198,7 +181,7 @@ def unravel_index(indices, shape):
     return tuple(reversed(coordinates))
 
 
-@_public()
+@overload(method=False)
 def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None):
     """Whether each of ``elements`` occurs among ``test_elements``."""
     given = elements if isinstance(elements, Tensor) else test_elements
@@ -208,10 +191,10 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None
         t if isinstance(t, Tensor) else from_host(np.asarray(t, dtypes.of_number(t).numpy), given.device)
         for t in (elements, test_elements)
     )
-    return _into(out, apply(compare_sets.isin, (a, b, bool(invert))), "isin")
+    return put(out, apply(compare_sets.isin, (a, b, bool(invert))), "isin")
 
 
-@_public()
+@overload(method=False)
 def meshgrid(*tensors, indexing=None):
     """Coordinate grids of vectors: views, expanded to the shape of all sizes.
 
@@ -250,7 +233,7 @@ def _at_least(n: int, widen):
         return out[0] if len(tensors) == 1 and not isinstance(tensors[0], (list, tuple)) else out
 
     widened.__doc__ = f"Views with at least {n} dimension{'s' if n > 1 else ''}."
-    _public(name=f"atleast_{n}d")(widened)
+    overload(widened, method=False, name=f"atleast_{n}d")
 
 
 _at_least(1, lambda t: t.reshape(1))

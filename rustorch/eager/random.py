@@ -14,7 +14,7 @@ from rustorch.eager.creation import dtype_or_default, made, place, size_of
 from rustorch.eager.generator import default_generator
 from rustorch.eager.inplace import assign, copy_
 from rustorch.eager.nodes import leaf
-from rustorch.eager.overloads import overload
+from rustorch.eager.publish import overload
 from rustorch.eager.recorder import apply, value_of
 from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor

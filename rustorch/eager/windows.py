@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from rustorch.dtypes import FLOATING
 from rustorch.eager.creation import dtype_or_default, factory, made, place
-from rustorch.eager.overloads import overload
+from rustorch.eager.publish import overload
 from rustorch.eager.recorder import apply
 from rustorch.errors import ArgumentValueError, RustorchRuntimeError
 from rustorch.lowering.ops import creation as ops
