@@ -40,7 +40,7 @@ def nonzero(input, *, as_tuple=False, out=None):
     array = host(input)
     if as_tuple:
         return tuple(_positions(p, input) for p in (np.nonzero(array) if array.ndim else np.nonzero(array.reshape(1))))
-    return put(out, _positions(np.argwhere(array), input), "nonzero")
+    return put(_positions(np.argwhere(array), input), out, "nonzero")
 
 
 @overload
@@ -54,7 +54,7 @@ def nonzero_static(input, *, size, fill_value=-1, out=None):
     """``nonzero`` with exactly ``size`` rows, cut or filled up with ``fill_value``."""
     rows = np.argwhere(host(input))[:size]
     fill = np.full((size - len(rows), rows.shape[1]), fill_value)
-    return put(out, _positions(np.concatenate([rows, fill]), input), "nonzero_static")
+    return put(_positions(np.concatenate([rows, fill]), input), out, "nonzero_static")
 
 
 @overload
@@ -64,7 +64,7 @@ def masked_select(input, mask, *, out=None):
         raise DTypeError("masked_select: expected BoolTensor for mask")
     shape = _broadcast(input, mask)
     places = np.flatnonzero(np.broadcast_to(host(mask), shape)).astype(np.int32 if np.prod(shape) < 2**31 else np.int64)
-    return put(out, apply(masked_select_at, (input, mask, from_host(places, input.device))), "masked_select")
+    return put(apply(masked_select_at, (input, mask, from_host(places, input.device))), out, "masked_select")
 
 
 def _broadcast(a: Tensor, b: Tensor):
@@ -181,7 +181,7 @@ def histc(input, bins=100, min=0, max=0, *, out=None):
     low, high = _edges(array, min, max, "torch.histc")
     array = array[(array >= low) & (array <= high)]
     place = np.minimum(((array - low) * (bins / (high - low))).astype(np.int64), bins - 1)
-    return put(out, _as(np.bincount(place, minlength=bins), input), "histc")
+    return put(_as(np.bincount(place, minlength=bins), input), out, "histc")
 
 
 @overload

@@ -61,9 +61,10 @@ def store(t: Tensor, node: Node, name: str) -> None:
 def assign(t: Tensor, value: Tensor) -> Tensor:
     """Write ``value`` (same shape) into ``t``, cast to its dtype: how random fills are made."""
     check_writable(t)
-    node = node_of(value)
-    if node.aval.dtype is not node_of(t).aval.dtype or node.aval.shape != node_of(t).aval.shape:
-        node = apply_node(copy_into, _PAIR, (node_of(t), node))
+    node, old = node_of(value), node_of(t)
+    # Through `copy_into` too where `t` has a history: its gradient is zero from here back.
+    if node.aval.dtype is not old.aval.dtype or node.aval.shape != old.aval.shape or local.grad and old.tape:
+        node = apply_node(copy_into, _PAIR, (old, node))
     write(t, node)
     return t
 

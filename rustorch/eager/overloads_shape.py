@@ -45,7 +45,7 @@ def cartesian_prod(*tensors):
 @overload(method=False)
 def chain_matmul(*matrices, out=None):
     """The product of several matrices, in the order that needs the fewest multiplications."""
-    return put(out, apply(matmul.chain_matmul, (_listed(matrices),)), "chain_matmul")
+    return put(apply(matmul.chain_matmul, (_listed(matrices),)), out, "chain_matmul")
 
 
 @overload(method=False)
@@ -112,20 +112,20 @@ def pdist(input, p=2.0):
 @overload(namespaces=("linalg",), method=False)
 def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=None):
     """A norm of matrices: "fro", "nuc", or induced by 1, 2, inf (negative: the smallest ratio)."""
-    return put(out, apply(linalg_norm.matrix_norm, (A, order(ord), tuple(dim), keepdim, dtype)), "matrix_norm")
+    return put(apply(linalg_norm.matrix_norm, (A, order(ord), tuple(dim), keepdim, dtype)), out, "matrix_norm")
 
 
 @overload(namespaces=("linalg",), name="linalg.norm", method=False)
 def norm(A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
     """Vector or matrix norm, after the number of dimensions; by default the 2-norm of all elements."""
     dim = tuple(dim) if isinstance(dim, (list, tuple)) else dim
-    return put(out, apply(linalg_norm.norm, (A, order(ord), dim, keepdim, dtype)), "norm")
+    return put(apply(linalg_norm.norm, (A, order(ord), dim, keepdim, dtype)), out, "norm")
 
 
 @overload(namespaces=("linalg",), method=False)
 def cond(A, p=None, *, out=None):
     """Condition number of matrices: ``norm(A) * norm(inverse(A))``, by default in the 2-norm."""
-    return put(out, apply(linalg_norm.cond, (A, order(p))), "cond")
+    return put(apply(linalg_norm.cond, (A, order(p))), out, "cond")
 
 
 def _several(op, args, out, constant):
@@ -191,7 +191,7 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None
         t if isinstance(t, Tensor) else from_host(np.asarray(t, dtypes.of_number(t).numpy), given.device)
         for t in (elements, test_elements)
     )
-    return put(out, apply(compare_sets.isin, (a, b, bool(invert))), "isin")
+    return put(apply(compare_sets.isin, (a, b, bool(invert))), out, "isin")
 
 
 @overload(method=False)

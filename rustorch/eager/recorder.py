@@ -12,6 +12,7 @@ import numpy as np
 from rustorch import dtypes
 from rustorch.devices import Device
 from rustorch.dtypes import DType
+from rustorch.eager.known import check_known
 from rustorch.eager.nodes import leaf, select, tape_of
 from rustorch.eager.state import local
 from rustorch.eager.storage import PENDING_LIMIT, Storage, flush, over_limit
@@ -123,6 +124,8 @@ def apply_op(op, args, kwargs=None, device=None) -> Node:
     sig = SIGS.get(key)
     if sig is None:
         sig = infer(key, op, _template(op, args), tuple([n.aval for n in nodes]), numbers, device)
+    if op.known_rule is not None:
+        check_known(op, args)
     return Node(sig, nodes, tuple(numbers), tape_of(sig, nodes))
 
 

@@ -34,7 +34,7 @@ class Op:
     __slots__ = (
         "name", "namespace", "kind", "body", "lower", "params", "required", "defaults", "keyword_only",
         "lifts", "variadic", "aliases", "method", "function", "inplace", "out", "strides", "differentiable",
-        "dear", "saves", "fields", "vjp_rule", "vjp_uses_output", "grad_name", "always_lift", "scatter", "doc",
+        "dear", "saves", "fields", "vjp_rule", "vjp_uses_output", "known_names", "known_rule", "grad_name", "always_lift", "scatter", "doc",
         "also",
     )  # fmt: skip
 
@@ -75,6 +75,8 @@ class Op:
         self.fields = fields  # names of several results: a ``torch.return_types`` tuple
         self.vjp_rule = None
         self.vjp_uses_output = False
+        self.known_names: tuple[str, ...] = ()
+        self.known_rule = None
         self.grad_name = grad_name or camel(self.name) + "Backward0"
         self.always_lift = always_lift
         self.scatter = scatter
@@ -96,6 +98,18 @@ class Op:
             return lambda f: self.vjp(f, uses_output=uses_output)
         self.vjp_rule, self.vjp_uses_output = rule, uses_output
         return rule
+
+    def known(self, *names):
+        """Declare a check of values, for calls where the host has those of the parameters ``names`` already.
+
+        The rule takes the op's positional arguments: NumPy arrays for ``names``, avals for other tensors.
+        """
+
+        def declare(rule):
+            self.known_names, self.known_rule = names, rule
+            return rule
+
+        return declare
 
     def bind(self, args: tuple, kwargs: dict) -> list:
         """Positional arguments for a call with keywords; trailing defaults are left out.

@@ -477,3 +477,15 @@ def test_requires_grad_is_set_without_a_look():
     x.requires_grad = False
     assert rustorch.lowering.counters()["dispatched"] == before
     assert not x.requires_grad
+
+
+@pytest.mark.parametrize("fill", ["uniform_", "normal_", "zero_", "exponential_", "bernoulli_"])
+def test_a_fill_stops_the_gradient(fill):
+    def program(m):
+        x = m.ones(3, requires_grad=True)
+        y = x * 2
+        getattr(y, fill)()
+        (y + x).sum().backward()
+        return x.grad
+
+    same(program)

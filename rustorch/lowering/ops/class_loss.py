@@ -10,6 +10,7 @@ from jax import lax
 from rustorch.dtypes import FLOATING, int64, uint8
 from rustorch.errors import ArgumentValueError, check
 from rustorch.lowering import kernels
+from rustorch.lowering.ops import _known as known
 from rustorch.lowering.ops._nn import (
     layer,
     like,
@@ -102,6 +103,12 @@ def cross_entropy(
     return _poisoned(loss, input, index, ignore_index)
 
 
+@cross_entropy.known("target")
+def _(input, target, weight=None, size_average=None, ignore_index=-100, *_):
+    if target.dtype.kind != "f":
+        known.check_classes(target, input.shape[1 if input.ndim > 1 else 0], ignore_index)
+
+
 def _soft_cross_entropy(input, target, weight, reduction, label_smoothing):
     check(
         dtype_of(target).kind >= FLOATING,
@@ -181,6 +188,11 @@ def nll_loss(
     return _poisoned(loss, input, index, ignore_index)
 
 
+@nll_loss.known("target")
+def _(input, target, weight=None, size_average=None, ignore_index=-100, *_):
+    known.check_classes(target, input.shape[1 if input.ndim > 1 else 0], ignore_index)
+
+
 def _rows(input, target, name):
     check(
         input.ndim in (1, 2) and input.size,
@@ -218,6 +230,11 @@ def multi_margin_loss(
         z = z * weight[target.reshape(-1)][:, None]
     loss = z.sum(1) / x.shape[1]
     return reduced(loss if input.ndim == 2 else loss[0], reduction)
+
+
+@multi_margin_loss.known("target")
+def _(input, target, *_):
+    check(known.outside(target, input.shape[-1]) is None, "target out of range")
 
 
 @layer()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 
 from rustorch.dtypes import int32, int64
 from rustorch.errors import check
 from rustorch.lowering import kernels
+from rustorch.lowering.ops import _known as known
 from rustorch.lowering.ops._nn import layer
 from rustorch.lowering.promote import dtype_of
 from rustorch.lowering.table import Number, op
@@ -49,6 +51,11 @@ def embedding(
     check(weight.ndim == 2, "'weight' must be 2-D")
     _padding(padding_idx, weight.shape[0])
     return kernels.embedding(weight, input)
+
+
+@embedding.known("input")
+def _(input, weight, *_):
+    known.check_rows(input, weight.shape[0])
 
 
 @embedding.vjp
@@ -123,3 +130,13 @@ def embedding_bag(
         return total
     size = jnp.zeros(bags, weight.dtype).at[bag].add(counts)
     return total / jnp.maximum(size, 1)[:, None]
+
+
+@embedding_bag.known("input")
+def _(input, weight, *_):
+    bad = known.outside(input, weight.shape[0])
+    check(
+        bad is None,
+        f"Index {np.flatnonzero(input == bad)[0] if bad is not None else 0} of input takes value {bad} "
+        f"which is not in the valid range [0, {weight.shape[0]})",
+    )

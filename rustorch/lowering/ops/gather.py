@@ -8,6 +8,7 @@ from jax import lax
 
 from rustorch import dtypes
 from rustorch.errors import DTypeError, IndexOutOfRangeError, RustorchRuntimeError, ShapeMismatchError, check, wrap_dim
+from rustorch.lowering.ops import _known as known
 from rustorch.lowering.promote import broadcast_shape, cast, dtype_of, is_number
 from rustorch.lowering.table import Number, op
 from rustorch.lowering.template import ARRAY
@@ -69,6 +70,11 @@ def gather(input, dim: int, index, *, sparse_grad: bool = False):
     return along(input, index, dim)
 
 
+@gather.known("index")
+def _(input, dim, index, sparse_grad=False):
+    known.check_index(index, input, dim)
+
+
 @op(grad_name="GatherBackward0")
 def take_along_dim(input, indices, dim=None):
     """Picks along ``dim`` with broadcasting; without ``dim`` from the flattened input."""
@@ -101,11 +107,21 @@ def index_select(input, dim: int, index):
     return jnp.take(input, narrow(index.reshape(-1), input.shape[dim]), dim, mode="clip")
 
 
+@index_select.known("index")
+def _(input, dim, index):
+    known.check_rows(index, input.shape[dim] if input.shape else 1)
+
+
 @op
 def take(input, index):
     """Elements of the flattened input; the result has ``index``'s shape."""
     check(dtype_of(index) is dtypes.int64, f"take(): Expected a long tensor for index, but got {dtype_of(index).alias}")
     return jnp.take(input.reshape(-1), wrapped(index, input.size), 0, mode="clip")
+
+
+@take.known("index")
+def _(input, index):
+    known.check_flat(index, input.numel)
 
 
 def broadcast_pair(a, b):

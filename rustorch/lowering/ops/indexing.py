@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rustorch.errors import IndexOutOfRangeError, ShapeMismatchError
+from rustorch.lowering.ops import _known as known
 from rustorch.lowering.promote import is_number
 from rustorch.lowering.strides import indexed_strides
 from rustorch.lowering.table import Number, op
@@ -69,6 +70,13 @@ def index_put(input, indices, values, accumulate: bool = False):
             return input.at[where].max(values, mode="drop")
         return input.at[where].add(values, mode="drop")
     return input.at[where].set(values, mode="drop")
+
+
+@index_put.known("indices")
+def _(input, indices, values, accumulate=False):
+    for dim, index in enumerate(indices):
+        if index.dtype != bool:
+            known.check_index(index, input, dim, IndexOutOfRangeError, negative=True)
 
 
 @op(function=False, method=False, out=False, grad_name="CopyBackwards")

@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 from rustorch.dtypes import DType
-from rustorch.errors import RustorchRuntimeError
+from rustorch.errors import RustorchRuntimeError, check
 from rustorch.lowering import kernels
 from rustorch.lowering.ops._common import dtype_of, is_float, unsupported, widened
 from rustorch.lowering.promote import cast
@@ -94,6 +94,12 @@ def bernoulli_(key, counter: Number, p: Number, size: tuple, dtype: DType):
     return cast(u < jnp.asarray(p).astype(u.dtype), dtype)
 
 
+@bernoulli_.known("p")
+def _(key, counter, p, *_):
+    inside = not hasattr(p, "min") or p.size == 0 or p.min() >= 0 and p.max() <= 1
+    check(inside, "Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
+
+
 @random(name="exponential", **_INNER)
 def exponential_(key, counter: Number, size: tuple, rate: Number, dtype: DType):
     """Exponential with density ``rate * exp(-rate x)``."""
@@ -161,6 +167,13 @@ def multinomial_(key, counter: Number, input, num_samples: int, replacement: boo
         return jnp.minimum(found, last[..., None]).astype(jnp.int64)
     race = _exponential_race(key, counter, p)
     return lax.top_k(-race, num_samples)[1].astype(jnp.int64)
+
+
+@multinomial_.known("input")
+def _(key, counter, input, *_):
+    fine = np.isfinite(input).all() and (input >= 0).all()
+    check(fine, "probability tensor contains either `inf`, `nan` or element < 0")
+    check((input.sum(-1) > 0).all(), "invalid multinomial distribution (sum of probabilities <= 0)")
 
 
 def _exponential_race(key, counter, p):

@@ -9,7 +9,8 @@ import numpy as np
 from jax import lax
 
 from rustorch import dtypes
-from rustorch.errors import DTypeError, RustorchRuntimeError, ShapeMismatchError, check, wrap_dim
+from rustorch.errors import DTypeError, IndexOutOfRangeError, RustorchRuntimeError, ShapeMismatchError, check, wrap_dim
+from rustorch.lowering.ops import _known as known
 from rustorch.lowering.ops.gather import check_index, narrow, wrapped
 from rustorch.lowering.promote import cast, dtype_of, is_number
 from rustorch.lowering.table import Number, op
@@ -93,6 +94,11 @@ def scatter(input, dim: int, index, src: Number = None, *, reduce=None, value: N
     return input[0] if lift else input
 
 
+@scatter.known("index")
+def _(input, dim, index, src=None, reduce=None, value=None):
+    known.check_index(index, input, dim)
+
+
 @op(inplace=True)
 def scatter_add(input, dim: int, index, src):
     """Adds along ``dim``: ``out[index[i][j]][j] += src[i][j]`` for ``dim`` 0."""
@@ -100,6 +106,11 @@ def scatter_add(input, dim: int, index, src):
     if index.size:
         input = _add(input, dim, index, src)
     return input[0] if lift else input
+
+
+@scatter_add.known("index")
+def _(input, dim, index, src):
+    known.check_index(index, input, dim)
 
 
 def _add(input, dim, index, src):
@@ -118,6 +129,11 @@ def scatter_reduce(input, dim: int, index, src, reduce, *, include_self=True):
     if index.size:
         input = _reduced(input, dim, index, src, reduce, include_self)
     return input[0] if lift else input
+
+
+@scatter_reduce.known("index")
+def _(input, dim, index, src, reduce, include_self=True):
+    known.check_index(index, input, dim)
 
 
 def _extreme(dtype, largest):
@@ -238,6 +254,11 @@ def index_add(input, dim: int, index, source, *, alpha: Number = 1):
     return input.at[_rows(input, d, narrow(index, input.shape[d]))].add(source, mode=_IN)
 
 
+@index_add.known("index")
+def _(input, dim, index, source, alpha=1):
+    known.check_index(index, input, dim)
+
+
 @op(inplace=True)
 def index_copy(input, dim: int, index, source):
     """``input`` with the slices along ``dim`` that ``index`` names taken from ``source``."""
@@ -255,6 +276,11 @@ def index_copy(input, dim: int, index, source):
                 source.shape,
             )
     return input.at[_rows(input, d, narrow(index, input.shape[d]))].set(source, mode=_IN, unique_indices=True)
+
+
+@index_copy.known("index")
+def _(input, dim, index, source):
+    known.check_index(index, input, dim, IndexOutOfRangeError, name="index_copy_(): ")
 
 
 def _fill_name(template):
@@ -281,6 +307,11 @@ def index_fill(input, dim: int, index, value: Number):
     )
 
 
+@index_fill.known("index")
+def _(input, dim, index, value):
+    known.check_index(index, input, dim, IndexOutOfRangeError, negative=True)
+
+
 @op(inplace=True)
 def index_reduce(input, dim: int, index, source, reduce, *, include_self=True):
     """Combines slices along ``dim`` by "prod", "mean", "amax" or "amin" at the places in ``index``."""
@@ -293,6 +324,11 @@ def index_reduce(input, dim: int, index, source, reduce, *, include_self=True):
     shape = [1] * input.ndim
     shape[d] = index.size
     return _reduced(input, d, jnp.broadcast_to(index.reshape(shape), source.shape), source, reduce, include_self)
+
+
+@index_reduce.known("index")
+def _(input, dim, index, source, reduce, include_self=True):
+    known.check_rows(index, input.shape[dim] if input.shape else 1)
 
 
 @op(inplace=True)
@@ -310,6 +346,11 @@ def put(input, index, source, accumulate=False):
     source = source.reshape(-1)
     out = at.add(source, mode=_IN) if accumulate else at.set(source, mode=_IN, unique_indices=True)
     return out.reshape(input.shape)
+
+
+@put.known("index")
+def _(input, index, source, accumulate=False):
+    known.check_flat(index, input.numel)
 
 
 def _check_part(part, src):

@@ -24,7 +24,7 @@ def _set_imag(base, new):
     return jax.lax.complex(base.real, jnp.broadcast_to(new.real.astype(base.real.dtype), base.shape))
 
 
-@view(name="real_part", function=False, method=False, scatter=_set_real, saves=False, grad_name="RealBackward0")
+@view(name="real_part", function=False, method=False, scatter=_set_real, saves=False, grad_name="SelectBackward0")
 def real_part(xp, input):
     """The real part of a complex tensor."""
     if xp is np:
@@ -32,7 +32,7 @@ def real_part(xp, input):
     return input.real
 
 
-@view(name="imag_part", function=False, method=False, scatter=_set_imag, saves=False, grad_name="ImagBackward0")
+@view(name="imag_part", function=False, method=False, scatter=_set_imag, saves=False, grad_name="SelectBackward0")
 def imag_part(xp, input):
     """The imaginary part of a complex tensor."""
     if xp is np:
