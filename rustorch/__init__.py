@@ -70,6 +70,7 @@ from rustorch import (
     backends as backends,
     cuda as cuda,
     fft as fft,
+    func as func,
     interop as interop,
     linalg as linalg,
     lowering as lowering,
@@ -96,6 +97,7 @@ from rustorch.backends import (
     set_num_threads as set_num_threads,
     use_deterministic_algorithms as use_deterministic_algorithms,
 )
+from rustorch.func import vmap as vmap
 from rustorch.limits import finfo as finfo, iinfo as iinfo
 from rustorch.nn import functional as functional
 from rustorch.nn.modules.activation import ReLU as ReLU

@@ -66,7 +66,7 @@ def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=
                 raise GraphFreedError(FREED_MESSAGE)
             _step(node, ct, wanted, grads)
             recorded += 1
-            if recorded > 4 * PENDING_LIMIT:
+            if recorded > 4 * PENDING_LIMIT and not local.tracing:
                 recorded = 0
                 flush(
                     [n for g in (*grads.values(), *found.values()) for n in (g.values() if type(g) is dict else (g,))]

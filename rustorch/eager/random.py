@@ -285,7 +285,12 @@ def _fill(fn):
 def _fill_on_host(t: Tensor, generator, kind, scale, shift) -> bool:
     """Fill a parameter at once if NumPy can: on the CPU, without autograd. Says whether it did."""
     node = node_of(t)
-    if local.grad or node.aval.device.type != "cpu" or node.aval.dtype not in (dtypes.float32, dtypes.float64):
+    if (
+        local.grad
+        or local.tracing
+        or node.aval.device.type != "cpu"
+        or node.aval.dtype not in (dtypes.float32, dtypes.float64)
+    ):
         return False
     key, counter = (generator or default_generator).draw(node.aval.device)
     dtype = node.aval.dtype.numpy

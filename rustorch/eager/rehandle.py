@@ -47,6 +47,7 @@ def _in_place(name: str) -> None:
             check_writable(self)
         view = getattr(Tensor, name)(_before(self), *args, **kwargs)
         self._storage.writes += 1
+        self._storage.register()
         return _show(self, view)
 
     change.__name__ = change.__qualname__ = name + "_"

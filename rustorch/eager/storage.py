@@ -32,6 +32,8 @@ class Storage:
 def over_limit(node) -> None:
     """Start a program, but at an op like the one of the last time, so that loops cut at one place
     and their stretches are one structure; wait for it at most twice as long again."""
+    if local.tracing:
+        return
     if local.cut_at is None or node.sig is local.cut_at or len(local.pending) > 3 * PENDING_LIMIT:
         local.cut_at = node.sig
         flush()
@@ -39,6 +41,9 @@ def over_limit(node) -> None:
 
 def flush(extra=()) -> None:
     """Compute every pending node of this thread's live storages, and ``extra``, as one program."""
+    if local.tracing:
+        compiler.run(list(extra))
+        return
     local.deferred = None
     pending, local.pending = local.pending, []
     roots = list(extra)

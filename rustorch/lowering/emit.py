@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from rustorch.dtypes import FLOATING
+from rustorch.lowering import transform
 from rustorch.lowering.template import call, fill
 
 
@@ -15,6 +18,10 @@ def lower_sig(sig, arrays, numbers):
     kind = sig.op.kind
     if kind == "vjp":
         return lower_vjp(sig, arrays, numbers)
+    if kind == "jvp":
+        return transform.jvp(lower_sig, sig, arrays, numbers)
+    if kind == "vmap":
+        return transform.vmap(lower_sig, sig, arrays, numbers)
     args = fill(sig.template, arrays, numbers)
     if kind == "view":
         return call(sig.op, lambda *a, **k: sig.op.body(jnp, *a, **k), args)
@@ -29,6 +36,8 @@ def lower_vjp(sig, arrays, numbers):
     One needed gradient comes bare, several as a tuple.
     """
     forward, needs, given, uses_output = sig.extra
+    if forward.op.kind == "vmap":
+        return transform.vmap_vjp(lower_vjp, _plain_vjp, sig, arrays, numbers)
     n = len(forward.inputs)
     primals, rest = arrays[:n], arrays[n:]
     single = type(forward.aval) is not tuple
@@ -46,6 +55,11 @@ def lower_vjp(sig, arrays, numbers):
     else:
         grads = derived_vjp(forward, needs, ct, primals, numbers)
     return grads[0] if len(grads) == 1 else tuple(grads)
+
+
+def _plain_vjp(forward, needs, given, uses_output):
+    """The parts of a gradient ``Sig`` that lowering reads."""
+    return SimpleNamespace(extra=(forward, needs, given, uses_output))
 
 
 def call_rule(op, head, args):

@@ -1,0 +1,103 @@
+"""``jvp`` and ``linearize``: forward mode."""
+
+from __future__ import annotations
+
+from rustorch.autograd.transforms.push import tangents, zero_of
+from rustorch.autograd.transforms.reverse import Tracked, settle
+from rustorch.autograd.transforms.tree import flatten, unflatten
+from rustorch.eager.modes import enable_grad
+from rustorch.eager.recorder import wrap
+from rustorch.eager.tensor import Tensor
+from rustorch.eager.views import node_of
+from rustorch.errors import RustorchRuntimeError
+
+
+def jvp(func, primals, tangents_, *, strict: bool = False, has_aux: bool = False):
+    """``(func(*primals), the directional derivative along the tangents)``, in one pass forward.
+
+    Args:
+        primals: a tuple of tensors (or trees of them); ``tangents_``: the same shapes.
+        strict: an error where an output does not depend on the inputs, instead of zeros.
+
+    Example:
+        >>> import rustorch
+        >>> rustorch.func.jvp(rustorch.sin, (rustorch.zeros(2),), (rustorch.ones(2),))
+        (tensor([0., 0.]), tensor([1., 1.]))
+    """
+    if not isinstance(primals, tuple):
+        raise RustorchRuntimeError(
+            f"jvp(f, primals, tangents): Expected primals to be a tuple. E.g. it should be valid to call f(*primals). Received: {type(primals).__name__}"
+        )
+    _same_structure(primals, tangents_)
+    with enable_grad(), Tracked(primals, "jvp") as tracked:
+        out = func(*tracked.tree())
+        aux = None
+        if has_aux:
+            if not (isinstance(out, tuple) and len(out) == 2):
+                raise RustorchRuntimeError(
+                    "jvp(f, primals, tangents): output of function f should be a tuple: (output, aux) if has_aux is True"
+                )
+            out, aux = out
+        leaves, structure = flatten(out)
+        outputs = [node_of(t) for t in leaves]
+        moved = tangents(outputs, dict(zip(tracked.nodes, [node_of(t) for t in flatten(tangents_)[0]])))
+        if strict and any(t is None for t in moved):
+            raise RustorchRuntimeError(
+                "jvp(f, primals, tangents, strict=True): The output of f is independent of the inputs. "
+                "This is not allowed with strict=True."
+            )
+        result = unflatten(structure, [wrap(tracked.settled(n)) for n in outputs])
+        direction = unflatten(
+            structure,
+            [wrap(zero_of(n) if t is None else tracked.settled(t)) for n, t in zip(outputs, moved)],
+        )
+        aux = settle(aux, tracked)
+    return (result, direction, aux) if has_aux else (result, direction)
+
+
+def _same_structure(primals, tangents_) -> None:
+    if not isinstance(tangents_, tuple):
+        raise RustorchRuntimeError(
+            f"jvp(f, primals, tangents): Expected tangents to be a tuple. Received: {type(tangents_).__name__}"
+        )
+    (a, at), (b, bt) = flatten(primals), flatten(tangents_)
+    if at != bt:
+        raise RustorchRuntimeError(
+            "jvp(f, primals, tangents): Expected primals and tangents to have the same python structure. "
+            f"For example, if primals is a tuple of 3 tensors, tangents also must be. Got primals with structure {at} and tangents with structure {bt}"
+        )
+    for p, t in zip(a, b):
+        if isinstance(p, Tensor) and isinstance(t, Tensor) and p.shape != t.shape:
+            raise RustorchRuntimeError(
+                f"jvp: a tangent has its primal's shape. Received: primal {list(p.shape)}, tangent {list(t.shape)}"
+            )
+
+
+def linearize(func, *primals, has_aux: bool = False):
+    """``(func(*primals), f_jvp)`` where ``f_jvp(*tangents)`` gives directional derivatives at ``primals``.
+
+    With ``has_aux``, ``func`` gives ``(value, aux)`` and ``aux`` comes third. ``func`` is recorded once; each call of ``f_jvp`` only pushes tangents through the record.
+
+    Example:
+        >>> import rustorch
+        >>> out, f = rustorch.func.linearize(rustorch.sin, rustorch.zeros(2))
+        >>> f(rustorch.ones(2))
+        tensor([1., 1.])
+    """
+    with enable_grad(), Tracked(primals, "linearize") as tracked:
+        out = func(*tracked.tree())
+        out, aux = out if has_aux else (out, None)
+        leaves, structure = flatten(out)
+        outputs = [node_of(t) for t in leaves]
+        result = unflatten(structure, [wrap(tracked.settled(n)) for n in outputs])
+        aux = settle(aux, tracked)
+
+    def f_jvp(*directions):
+        _same_structure(primals, directions)
+        with enable_grad():
+            moved = tangents(outputs, dict(zip(tracked.nodes, [node_of(t) for t in flatten(directions)[0]])))
+            return unflatten(
+                structure, [wrap(zero_of(n) if t is None else tracked.settled(t)) for n, t in zip(outputs, moved)]
+            )
+
+    return (result, f_jvp, aux) if has_aux else (result, f_jvp)

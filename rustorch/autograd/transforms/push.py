@@ -1,0 +1,134 @@
+"""Push tangents, or a batch dimension, forward through what was recorded, node by node."""
+
+from __future__ import annotations
+
+from rustorch.autograd.transforms.draws import Draws, place_of_key
+from rustorch.autograd.transforms.region import is_select, region
+from rustorch.dtypes import FLOATING
+from rustorch.eager.nodes import apply_node, select
+from rustorch.eager.state import local
+from rustorch.errors import RustorchRuntimeError
+from rustorch.graph import NO_TAPE, ON_TAPE, Aval, Node, Sig, aval
+from rustorch.lowering.infer import SIGS, remember
+from rustorch.lowering.ops.structural import ALIAS, REPLACE, ZEROS
+from rustorch.lowering.table import Op
+from rustorch.lowering.template import ARRAY
+
+_ops: dict[tuple[str, Op], Op] = {}
+
+
+def _no_body():
+    """Transformed nodes are lowered from their forward signature, see ``lowering.transform``."""
+
+
+def _op_of(kind: str, forward: Op) -> Op:
+    """The op of a transformed node: as dear as its forward, and with a rule if that has one."""
+    op = _ops.get((kind, forward))
+    if op is None:
+        op = _ops[kind, forward] = Op(
+            _no_body, kind, name=f"{forward.name}_{kind}", method=False, function=False, dear=forward.dear,
+            grad_name=forward.grad_name,
+            saves=forward.saves, always_lift=forward.always_lift, differentiable=forward.differentiable,
+        )  # fmt: skip
+        if kind == "vmap":
+            op.vjp_rule, op.vjp_uses_output = forward.vjp_rule, forward.vjp_uses_output
+    return op
+
+
+def _sig(kind, forward: Sig, extra, inputs, out) -> Sig:
+    key = (kind, forward, extra)
+    sig = SIGS.get(key)
+    if sig is None:
+        op = _op_of(kind, forward.op)
+        sig = Sig(op, (), tuple([n.aval for n in inputs]), forward.numbers, out, forward.tape)
+        sig.extra = extra
+        sig = remember(key, sig)
+    return sig
+
+
+def _each(a, fn):
+    return tuple([fn(x) for x in a]) if type(a) is tuple else fn(a)
+
+
+def _dense(a: Aval) -> Aval:
+    return aval(tuple(a.shape), a.dtype, a.device)
+
+
+def tangents(outputs, given: dict[Node, Node]) -> list[Node | None]:
+    """The tangents of ``outputs`` when the nodes in ``given`` move by the given tangents; None for zero."""
+    moves: dict[Node, Node] = dict(given)
+    for node in region(outputs, given):
+        op = node.sig.op
+        if is_select(node):
+            whole = moves.get(node.inputs[0])
+            if whole is not None and node.aval.dtype.kind >= FLOATING:
+                moves[node] = select(whole, node.sig.template[1])
+        elif op is REPLACE:
+            if node.inputs[1] in moves:
+                moves[node] = moves[node.inputs[1]]
+        elif op.kind == "custom":
+            _custom_tangent(node, moves)
+        elif op is not ALIAS and node.sig.tape:
+            active = tuple([a in moves and a.aval.dtype.kind >= FLOATING for a in node.inputs])
+            if any(active):
+                moves[node] = _tangent(node, active, moves)
+    return [moves.get(n) for n in outputs]
+
+
+def _tangent(node: Node, active, moves) -> Node:
+    inputs = (*node.inputs, *[moves[a] for a, on in zip(node.inputs, active) if on])
+    sig = _sig("jvp", node.sig, (node.sig, active), inputs, _each(node.sig.aval, _dense))
+    tape = ON_TAPE if local.grad and any(n.tape for n in inputs) else NO_TAPE
+    return Node(sig, inputs, node.numbers, tape)
+
+
+def _custom_tangent(node: Node, moves) -> None:
+    """A ``Function``'s own ``jvp``."""
+    cls = node.meta.custom[0]
+    raise RustorchRuntimeError(
+        f"You are attempting to compute the forward-mode derivative of {cls.__name__}, whose `jvp` is not implemented."
+    )
+
+
+def zero_of(node: Node) -> Node:
+    """A zero tangent for ``node``."""
+    return apply_node(ZEROS, (ARRAY,), (node,))
+
+
+def batched(outputs, given: dict[Node, Node], size: int, draws: Draws) -> list[Node | None]:
+    """``outputs`` over a batch when the nodes in ``given`` stand for one row of the given nodes; None if shared."""
+    new: dict[Node, Node] = dict(given)
+    start = min((n.seq for n in given), default=0)
+    for node in region(outputs, given, lambda n: n.seq > start and place_of_key(n.sig) is not None):
+        new_node = _over_batch(node, new, size, draws)
+        if new_node is not None:
+            new[node] = new_node
+    return [new.get(n) for n in outputs]
+
+
+def _over_batch(node: Node, new, size: int, draws: Draws) -> Node | None:
+    if is_select(node):
+        whole = new.get(node.inputs[0])
+        return None if whole is None else select(whole, node.sig.template[1])
+    inputs = [new.get(a, a) for a in node.inputs]
+    flags = [a in new for a in node.inputs]
+    at = place_of_key(node.sig)
+    if at is not None and not flags[at]:
+        keys = draws.keys(node, inputs[at])
+        if keys is not None:
+            inputs[at], flags[at] = keys, True
+    if not any(flags):
+        return None
+    flags = tuple(flags)
+    sig = _sig("vmap", node.sig, (node.sig, flags, size), inputs, _each(node.sig.aval, lambda a: _rows(a, size)))
+    made = Node(sig, tuple(inputs), node.numbers, node.tape)
+    if node.sig.op.kind == "custom" and node.tape:
+        raise RustorchRuntimeError(
+            f"You tried to vmap over {node.meta.custom[0].__name__}, but it has no vmap rule that keeps its gradient. "
+            "Compute the gradient inside the mapped function, or write the function with differentiable operations."
+        )
+    return made
+
+
+def _rows(a: Aval, size: int) -> Aval:
+    return aval((size, *a.shape), a.dtype, a.device)

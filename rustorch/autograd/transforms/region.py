@@ -1,0 +1,96 @@
+"""Record a function on stand-ins for its arguments, and walk what was recorded."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+
+from rustorch.eager.nodes import select
+from rustorch.eager.recorder import wrap
+from rustorch.eager.tensor import Tensor
+from rustorch.eager.views import node_of
+from rustorch.errors import RustorchRuntimeError
+from rustorch.graph import Aval, Node, Sig
+from rustorch.lowering.infer import SIGS, remember
+from rustorch.lowering.ops.structural import SELECT
+from rustorch.lowering.table import Op
+from rustorch.lowering.template import ARRAY
+
+_by_seq = attrgetter("seq")
+
+
+def _no_value():
+    raise RustorchRuntimeError(
+        "vmap: It looks like you're looking at a Tensor's values (.item(), bool(), print(), data-dependent control "
+        "flow) inside a function that vmap maps; they differ from row to row. Please rewrite it with torch.where or "
+        "other operations."
+    )
+
+
+STAND_IN = Op(_no_value, "stand-in", name="stand_in", method=False, function=False)
+
+
+def _same(input):
+    """The same value, on the tape."""
+    return input
+
+
+SAME = Op(_same, "op", name="same", method=False, function=False, saves=False)
+
+
+def stand_in(aval: Aval, tape: int) -> Node:
+    """A node without value: an argument of a function that is only being recorded."""
+    key = (STAND_IN, aval)
+    sig = SIGS.get(key) or remember(key, Sig(STAND_IN, (), (), (), aval, tape))
+    return Node(sig, (), (), tape)
+
+
+def same(node: Node, tape: int) -> Node:
+    """The value of ``node`` under a node of its own, so that what depends on it can be told."""
+    key = (SAME, node.aval)
+    sig = SIGS.get(key) or remember(key, Sig(SAME, (ARRAY,), (node.aval,), (), node.aval, 1))
+    return Node(sig, (node,), (), tape)
+
+
+def tensor_of(node: Node) -> Tensor:
+    """A tensor on a node."""
+    return wrap(node)
+
+
+def region(outputs, sources, also=None) -> list[Node]:
+    """The nodes between ``sources`` and ``outputs`` in order: those that depend on a source.
+
+    ``also(node)`` may declare further nodes dependent.
+    """
+    seen: set[Node] = set()
+    stack = list(outputs)
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node not in sources:
+            stack.extend(node.inputs)
+    depends = set(sources)
+    found = []
+    for node in sorted(seen, key=_by_seq):
+        if node in depends:
+            continue
+        if any(a in depends for a in node.inputs) or (also is not None and also(node)):
+            depends.add(node)
+            found.append(node)
+    return found
+
+
+def parts(node: Node, new: Node) -> Node:
+    """The part of ``new`` that a select node picks."""
+    return select(new, node.sig.template[1])
+
+
+def is_select(node: Node) -> bool:
+    """Does the node pick one of several results?"""
+    return node.sig.op is SELECT
+
+
+def nodes_of(tensors) -> list[Node]:
+    """The current nodes of tensors."""
+    return [node_of(t) for t in tensors]

@@ -1,0 +1,238 @@
+"""``grad``, ``grad_and_value`` and ``vjp``: reverse mode as functions of functions."""
+
+from __future__ import annotations
+
+import functools
+import threading
+
+from rustorch.autograd import engine
+from rustorch.autograd.transforms.region import same
+from rustorch.autograd.transforms.tree import flatten, unflatten
+from rustorch.eager.modes import enable_grad
+from rustorch.eager.nodes import alias
+from rustorch.eager.recorder import wrap
+from rustorch.eager.tensor import Tensor
+from rustorch.eager.views import node_of
+from rustorch.errors import RustorchRuntimeError
+from rustorch.graph import ON_TAPE, Node
+
+
+def picked(args, argnums, what: str):
+    """The arguments to differentiate and a function that puts others in their place."""
+    single = isinstance(argnums, int)
+    numbers = (argnums,) if single else tuple(argnums)
+    for i in numbers:
+        if not -len(args) <= i < len(args):
+            raise RustorchRuntimeError(
+                f"{what}: got argnum={i}, but only {len(args)} positional inputs"
+                if i >= 0
+                else f"{what}: argnum {i} is out of range for {len(args)} positional inputs"
+            )
+    chosen = args[numbers[0]] if single else tuple(args[i] for i in numbers)
+
+    def put(new):
+        out = list(args)
+        for i, a in zip(numbers, (new,) if single else new):
+            out[i] = a
+        return out
+
+    return chosen, put
+
+
+class _Active(threading.local):
+    """The copies of the transforms that this thread is inside of."""
+
+    def __init__(self):
+        self.levels: list[set[Node]] = []
+
+
+_active = _Active()
+
+
+class Tracked:
+    """Copies of tensors on the tape, and derivatives with respect to them.
+
+    As a context it marks the transform as running, so that inner ones leave their results differentiable.
+    """
+
+    def __init__(self, tree, what: str):
+        self.leaves, self.structure = flatten(tree)
+        for leaf in self.leaves:
+            if not isinstance(leaf, Tensor):
+                raise RustorchRuntimeError(f"{what}: Expected all inputs to be Tensors, but got {type(leaf).__name__}")
+        self.sources = [node_of(t) for t in self.leaves]
+        self.nodes = [same(n, ON_TAPE) for n in self.sources]
+
+    def __enter__(self):
+        _active.levels.append(set(self.nodes))
+        return self
+
+    def __exit__(self, *exc):
+        _active.levels.pop()
+
+    def tree(self):
+        """The copies, in the structure of the original."""
+        return unflatten(self.structure, [wrap(n) for n in self.nodes])
+
+    def gradients(self, outputs, cotangents, create_graph: bool) -> list[Node | None]:
+        """Gradient nodes by copy, off the tape where nothing outside is on it."""
+        found = engine.run(outputs, cotangents, retain_graph=True, create_graph=create_graph, targets=set(self.nodes))
+        return [found.get(n) for n in self.nodes]
+
+    def settled(self, node: Node) -> Node:
+        """``node``, off the tape if it leads only to the copies."""
+        if not node.tape:
+            return node
+        return node if _leads_outside(node, set(self.nodes)) else alias(node)
+
+
+def _leads_outside(node: Node, inside) -> bool:
+    """Is there a leaf, or a function's argument, on the tape below ``node`` other than through ``inside``?"""
+    outer = set().union(*_active.levels) - inside
+    seen, stack = set(), [node]
+    while stack:
+        n = stack.pop()
+        if n in seen or not n.tape:
+            continue
+        seen.add(n)
+        if n in inside:
+            stack.extend(n.inputs)
+        elif n.is_leaf or n in outer or n.sig.op.kind == "stand-in":
+            return True
+        else:
+            stack.extend(n.inputs)
+    return False
+
+
+def _scalar(value, what: str) -> Node:
+    if not isinstance(value, Tensor):
+        raise RustorchRuntimeError(
+            f"Expected f(*args) to return a Tensor, got {type(value).__name__}"
+            if not isinstance(value, tuple)
+            else f"{what}: Expected f(*args) to return a single tensor, got a tuple of {len(value)} elements"
+        )
+    node = node_of(value)
+    if node.aval.ndim:
+        raise RustorchRuntimeError(
+            f"Expected f(*args) to return a scalar tensor, got tensor with {node.aval.ndim} dims. "
+            "Maybe you wanted to use the vjp or jacrev APIs instead?"
+        )
+    return node
+
+
+def grad_and_value(func, argnums=0, has_aux: bool = False):
+    """A function that gives ``(gradient, value)`` of a scalar-valued ``func``; see ``grad``.
+
+    With ``has_aux`` it gives ``(gradient, (value, aux))``.
+    """
+
+    @functools.wraps(func)
+    def wrapper(*args, **kwargs):
+        chosen, put = picked(args, argnums, "grad")
+        with enable_grad(), Tracked(chosen, "grad") as tracked:
+            value = func(*put(tracked.tree()), **kwargs)
+            aux = None
+            if has_aux:
+                if not (isinstance(value, tuple) and len(value) == 2):
+                    raise RustorchRuntimeError(
+                        "grad_and_value(f)(*args): output of function f should be a tuple: (output, aux) if has_aux is True"
+                    )
+                value, aux = value
+            out = _scalar(value, "grad")
+            found = [None] * len(tracked.nodes)
+            if out.tape:
+                found = tracked.gradients(*engine.checked_roots([value], [None], "grad"), create_graph=True)
+            grads = [
+                engine.zeros_like(t) if g is None else wrap(tracked.settled(g)) for t, g in zip(tracked.leaves, found)
+            ]
+            value = wrap(tracked.settled(out))
+            aux = settle(aux, tracked)
+        result = unflatten(tracked.structure, grads)
+        return (result, (value, aux)) if has_aux else (result, value)
+
+    return wrapper
+
+
+def settle(tree, tracked: Tracked):
+    """Tensors of a tree as they are outside the transform."""
+    leaves, structure = flatten(tree)
+    return unflatten(structure, [wrap(tracked.settled(node_of(x))) if isinstance(x, Tensor) else x for x in leaves])
+
+
+def grad(func, argnums=0, has_aux: bool = False):
+    """The gradient of a scalar-valued function, as a function; it can be differentiated again.
+
+    Args:
+        func: tensors (or nested tuples, lists, dicts of them) to one 0-dim tensor.
+        argnums: which positional argument, or a tuple of them.
+        has_aux: ``func`` gives ``(value, aux)``, and the result is ``(gradient, aux)``.
+
+    Raises:
+        RuntimeError: the result is not one 0-dim tensor, or an argument is not a tensor.
+
+    Example:
+        >>> import rustorch
+        >>> from rustorch.func import grad
+        >>> grad(grad(lambda x: x**3))(rustorch.tensor(2.0))
+        tensor(12.)
+    """
+    inner = grad_and_value(func, argnums, has_aux)
+
+    @functools.wraps(func)
+    def wrapper(*args, **kwargs):
+        gradient, value = inner(*args, **kwargs)
+        return (gradient, value[1]) if has_aux else gradient
+
+    return wrapper
+
+
+def vjp(func, *primals, has_aux: bool = False):
+    """``(func(*primals), pull)`` where ``pull(cotangents)`` gives one gradient per primal.
+
+    Example:
+        >>> import rustorch
+        >>> out, pull = rustorch.func.vjp(rustorch.sin, rustorch.zeros(2))
+        >>> pull(rustorch.ones(2))
+        (tensor([1., 1.]),)
+    """
+    with enable_grad(), Tracked(primals, "vjp") as tracked:
+        out = func(*tracked.tree())
+        aux = None
+        if has_aux:
+            if not (isinstance(out, tuple) and len(out) == 2):
+                raise RustorchRuntimeError(
+                    "vjp(f, *primals): output of function f should be a tuple: (output, aux) if has_aux is True"
+                )
+            out, aux = out
+        leaves, structure = flatten(out)
+        for leaf in leaves:
+            if not isinstance(leaf, Tensor):
+                raise RustorchRuntimeError(
+                    f"vjp(f, *primals): Expected f(*primals) to return only tensors, got unsupported type {type(leaf).__name__}"
+                )
+        outputs = [node_of(t) for t in leaves]
+        result = unflatten(structure, [wrap(tracked.settled(n)) for n in outputs])
+        aux = settle(aux, tracked)
+
+    def pull(*cotangents, retain_graph=True, create_graph=True):
+        tree = cotangents[0] if len(cotangents) == 1 else cotangents
+        given, got = flatten(tree)
+        if got != structure:
+            raise RustorchRuntimeError(
+                f"Expected pytree structure of cotangents to be the same as pytree structure of outputs to the "
+                f"function. cotangents: {got}, primal output: {structure}"
+            )
+        with enable_grad():
+            pairs = [(o, node_of(c)) for o, c in zip(outputs, given) if o.tape]
+            for o, c in zip(outputs, given):
+                if o.aval.shape != c.shape:
+                    raise RustorchRuntimeError(
+                        f"Expected cotangents shaped as the outputs. Received: {list(c.shape)} for {list(o.aval.shape)}"
+                    )
+            found = tracked.gradients([o for o, _ in pairs], [c for _, c in pairs], create_graph=True)
+            grads = [
+                engine.zeros_like(t) if g is None else wrap(tracked.settled(g)) for t, g in zip(tracked.leaves, found)
+            ]
+        return unflatten(tracked.structure, grads)
+
+    return (result, pull, aux) if has_aux else (result, pull)

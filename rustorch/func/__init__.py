@@ -1,0 +1,11 @@
+"""Transforms of functions: gradients, products with Jacobians, batches; they nest in any order."""
+
+from rustorch.autograd.transforms.batch import vmap as vmap
+from rustorch.autograd.transforms.forward import jvp as jvp, linearize as linearize
+from rustorch.autograd.transforms.jacobian import hessian as hessian, jacfwd as jacfwd, jacrev as jacrev
+from rustorch.autograd.transforms.reverse import grad as grad, grad_and_value as grad_and_value, vjp as vjp
+from rustorch.func.modules import (
+    functional_call as functional_call,
+    functionalize as functionalize,
+    stack_module_state as stack_module_state,
+)

@@ -1,0 +1,61 @@
+"""Nodes that stand for another node under a transform: its tangent, or itself over a batch.
+
+``sig.extra`` names the forward ``Sig``; the transform of a graph is the transform of each of its nodes, so
+transforms nest, and their nodes are differentiated and compiled like any other.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+
+def jvp(lower, sig, arrays, numbers):
+    """The tangent(s) of a node: ``extra`` is ``(forward, which inputs have a tangent)``.
+
+    ``arrays`` are the forward inputs, then the tangents that are given. Results that are not floating
+    have tangent zero.
+    """
+    forward, active = sig.extra
+    n = len(forward.inputs)
+    fixed, tangents = list(arrays[:n]), arrays[n:]
+    where = [i for i, a in enumerate(active) if a]
+
+    def f(*wanted):
+        for i, w in zip(where, wanted):
+            fixed[i] = w
+        return lower(forward, fixed, numbers)
+
+    primals = tuple(arrays[i] for i in where)
+    out, tangent = jax.jvp(f, primals, tuple(t.astype(p.dtype) for t, p in zip(tangents, primals)))
+    if not isinstance(out, (tuple, list)):
+        return _plain(out, tangent)
+    return tuple(_plain(o, t) for o, t in zip(out, tangent))
+
+
+def _plain(out, tangent):
+    return jnp.zeros_like(out) if tangent.dtype == jax.dtypes.float0 else tangent
+
+
+def vmap(lower, sig, arrays, numbers):
+    """A node over a batch: ``extra`` is ``(forward, which inputs are batched, batch size)``; batches lead."""
+    forward, batched, size = sig.extra
+    axes = tuple(0 if b else None for b in batched)
+    return jax.vmap(lambda *a: lower(forward, a, numbers), in_axes=axes, axis_size=size)(*arrays)
+
+
+def vmap_vjp(lower_vjp, vjp_sig_of, sig, arrays, numbers):
+    """The gradient of a batched node: the batched gradient of the node, so that its own rule serves.
+
+    Inputs that were shared get the sum over the batch.
+    """
+    batched_sig, needs, given, uses_output = sig.extra
+    forward, batched, size = batched_sig.extra
+    inner = vjp_sig_of(forward, needs, given, uses_output)
+    axes = tuple(0 if b else None for b in batched) + (0,) * (len(arrays) - len(batched))
+    grads = jax.vmap(lambda *a: lower_vjp(inner, a, numbers), in_axes=axes, axis_size=size)(*arrays)
+    bare = not isinstance(grads, tuple)
+    grads = (grads,) if bare else grads
+    wanted = [b for b, need in zip(batched, needs) if need]
+    grads = tuple(g if b else g.sum(0).astype(g.dtype) for g, b in zip(grads, wanted))
+    return grads[0] if bare else grads
