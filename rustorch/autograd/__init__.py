@@ -4,6 +4,11 @@ from rustorch.autograd import functional as functional
 from rustorch.autograd.function import Function as Function, once_differentiable as once_differentiable
 from rustorch.autograd.functions import backward as backward, grad as grad
 from rustorch.autograd.grad_fn import GradFn as GradFn
+from rustorch.autograd.gradcheck import (
+    GradcheckError as GradcheckError,
+    gradcheck as gradcheck,
+    gradgradcheck as gradgradcheck,
+)
 from rustorch.autograd.modes import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,

@@ -17,7 +17,7 @@ from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.errors import RustorchRuntimeError, wrap_dim
-from rustorch.graph import aval
+from rustorch.graph import NO_TAPE, ON_TAPE, aval
 
 
 def vmap(func, in_dims=0, out_dims=0, randomness: str = "error", *, chunk_size: int | None = None):
@@ -124,25 +124,26 @@ def recording():
     """Record without starting programs: what is recorded may depend on stand-ins."""
     outside, local.pending = local.pending, []
     local.tracing += 1
+    inside: list = []
     try:
-        yield outside
+        yield
+        inside = local.pending  # after an error nothing of it is started: some may hang on stand-ins
     finally:
         local.tracing -= 1
-        inside, local.pending = local.pending, outside
-        local.pending.extend(inside)
+        local.pending = outside
+        outside.extend(inside)
 
 
 def _mapped(func, leaves, dims, structure, size, out_dims, randomness, kwargs):
-    given, row = {}, []
-    for leaf, d in zip(leaves, dims):
-        if d is None:
-            row.append(leaf)
-            continue
-        node = node_of(leaf.movedim(d, 0) if d else leaf)
-        stand = stand_in(aval(tuple(node.aval.shape[1:]), node.aval.dtype, node.aval.device), 1 if node.tape else 0)
-        given[stand] = node
-        row.append(wrap(stand))
+    given, row = {}, list(leaves)
+    whole = [leaf if d is None else node_of(leaf.movedim(d, 0) if d else leaf) for leaf, d in zip(leaves, dims)]
     with recording():
+        for i, (node, d) in enumerate(zip(whole, dims)):
+            if d is not None:
+                one = aval(tuple(node.aval.shape[1:]), node.aval.dtype, node.aval.device)
+                stand = stand_in(one, ON_TAPE if node.tape else NO_TAPE)
+                given[stand] = node
+                row[i] = wrap(stand)
         out = func(*unflatten(structure, row), **kwargs)
         outs, out_structure = flatten(out)
         for t in outs:
