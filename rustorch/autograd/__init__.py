@@ -1,6 +1,11 @@
 """Automatic differentiation: reverse mode over the recorded graph, to any order."""
 
 from rustorch.autograd import functional as functional
+from rustorch.autograd.anomaly import (
+    detect_anomaly as detect_anomaly,
+    is_anomaly_enabled as is_anomaly_enabled,
+    set_detect_anomaly as set_detect_anomaly,
+)
 from rustorch.autograd.function import Function as Function, once_differentiable as once_differentiable
 from rustorch.autograd.functions import backward as backward, grad as grad
 from rustorch.autograd.grad_fn import GradFn as GradFn

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from operator import attrgetter
 
+from rustorch.autograd.anomaly import refuse_nan
 from rustorch.eager.nodes import apply_node, select
 from rustorch.eager.recorder import apply, wrap
 from rustorch.eager.state import local
@@ -131,7 +132,10 @@ def _step(node: Node, ct, wanted, grads) -> None:
     needs = tuple([a in wanted for a in node.inputs])
     if not any(needs):
         return
-    for a, g in zip([a for a in node.inputs if a in wanted], vjp(node, needs, ct)):
+    found = vjp(node, needs, ct)
+    if local.check_nan:
+        refuse_nan(node, found)
+    for a, g in zip([a for a in node.inputs if a in wanted], found):
         _accumulate(grads, a, g)
 
 

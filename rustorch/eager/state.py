@@ -12,6 +12,7 @@ class _Local(threading.local):
     pending: list  # weak references to storages whose node had no value when they were made
     cut_at = None  # the kind of op at which a long stretch without a look was last cut
     looked = False  # was a value with a gradient path looked at since the last optimizer step?
+    check_nan = False  # look at every gradient for NaN?
     tracing = 0  # how many functions are being recorded on stand-ins, whose values do not exist
     deferred = None  # nodes of an optimizer step that waits for the next program
 

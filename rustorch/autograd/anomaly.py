@@ -1,0 +1,81 @@
+"""``detect_anomaly``: find the operation whose gradient became NaN, and the line that recorded it."""
+
+from __future__ import annotations
+
+import warnings
+
+from rustorch.dtypes import FLOATING
+from rustorch.eager.methods import grad_name
+from rustorch.eager.recorder import wrap
+from rustorch.eager.state import local
+from rustorch.errors import RustorchRuntimeError
+
+
+class set_detect_anomaly:
+    """Switch anomaly detection on or off, at once and, as a context, until its end.
+
+    Args:
+        mode: remember the line of every operation.
+        check_nan: look at every gradient and stop at the first NaN (each look starts a program: slow).
+    """
+
+    def __init__(self, mode: bool, check_nan: bool = True):
+        self.before = local.anomaly, local.check_nan
+        local.anomaly, local.check_nan = bool(mode), bool(mode and check_nan)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        local.anomaly, local.check_nan = self.before
+
+
+class detect_anomaly:
+    """A context in which a backward pass that makes a NaN fails, naming the operation and the user's line.
+
+    The operation must be recorded inside the context too, or its line is unknown.
+
+    Example:
+        >>> import rustorch
+        >>> x = rustorch.zeros(1, requires_grad=True)
+        >>> with rustorch.autograd.detect_anomaly():  # doctest: +SKIP
+        ...     (x.sqrt() * 0).backward()
+        RuntimeError: Function 'SqrtBackward0' returned nan values in its 0th output. Recorded at ...
+    """
+
+    def __init__(self, check_nan: bool = True):
+        self.check_nan = check_nan
+        warnings.warn(
+            "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for debugging.",
+            stacklevel=2,
+        )
+
+    def __enter__(self):
+        self.inner = set_detect_anomaly(True, self.check_nan)
+
+    def __exit__(self, *exc):
+        self.inner.__exit__(*exc)
+
+
+def is_anomaly_enabled() -> bool:
+    """Is anomaly detection on in this thread?"""
+    return local.anomaly
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    """Does it look for NaN?"""
+    return local.check_nan
+
+
+def refuse_nan(node, grads) -> None:
+    """Raise if a gradient that ``node``'s step gave has a NaN.
+
+    Raises:
+        RuntimeError: naming the step and the line at which the operation was recorded.
+    """
+    for i, g in enumerate(grads):
+        if g.aval.dtype.kind >= FLOATING and bool(wrap(g).isnan().any()):
+            where = node.meta.where if node.meta is not None and node.meta.where else "a line outside detect_anomaly"
+            raise RustorchRuntimeError(
+                f"Function '{grad_name(node)}' returned nan values in its {i}th output. Recorded at {where}"
+            )
