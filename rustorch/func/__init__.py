@@ -9,3 +9,5 @@ from rustorch.func.modules import (
     functionalize as functionalize,
     stack_module_state as stack_module_state,
 )
+from rustorch.func.products import ggn_vp as ggn_vp, hvp as hvp, laplacian as laplacian, vhp as vhp
+from rustorch.func.taylor import taylor as taylor

@@ -20,6 +20,8 @@ def lower_sig(sig, arrays, numbers):
         return lower_vjp(sig, arrays, numbers)
     if kind == "jvp":
         return transform.jvp(lower_sig, sig, arrays, numbers)
+    if kind == "series":
+        return transform.series(lower_sig, sig, arrays, numbers)
     if kind == "vmap":
         return transform.vmap(lower_sig, sig, arrays, numbers)
     args = fill(sig.template, arrays, numbers)

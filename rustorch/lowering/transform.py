@@ -6,8 +6,11 @@ transforms nest, and their nodes are differentiated and compiled like any other.
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
+from jax.experimental.jet import jet
 
 
 def jvp(lower, sig, arrays, numbers):
@@ -35,6 +38,57 @@ def jvp(lower, sig, arrays, numbers):
 
 def _plain(out, tangent):
     return jnp.zeros_like(out) if tangent.dtype == jax.dtypes.float0 else tangent
+
+
+def series(lower, sig, arrays, numbers):
+    """The derivatives of a node along a curve: ``extra`` is ``(forward, which inputs move, order)``.
+
+    ``arrays`` are the forward inputs, then, for each that moves, its derivatives of order 1 to ``order``.
+    The result has, for each result of the node, its derivatives. Taylor mode where JAX has the rule
+    (``jax.experimental.jet``), nested forward mode where it has not.
+    """
+    forward, active, order = sig.extra
+    n = len(forward.inputs)
+    fixed, rest = list(arrays[:n]), list(arrays[n:])
+    where = [i for i, a in enumerate(active) if a]
+    primals = tuple(arrays[i] for i in where)
+    curves = tuple(tuple(rest[k * order : (k + 1) * order]) for k in range(len(where)))
+
+    def f(*wanted):
+        for i, w in zip(where, wanted):
+            fixed[i] = w
+        return lower(forward, fixed, numbers)
+
+    try:
+        out, found = jet(f, primals, curves)
+    except (NotImplementedError, KeyError, TypeError, AttributeError):
+        out, found = _nested(f, primals, curves, order)
+    if not isinstance(out, (tuple, list)):
+        out, found = (out,), (found,)
+    return tuple(jnp.broadcast_to(jnp.asarray(d, o.dtype), o.shape) for o, each in zip(out, found) for d in each)
+
+
+def _nested(f, primals, curves, order):
+    """Derivatives along the curve by differentiating ``order`` times with respect to its parameter."""
+    kind = jnp.result_type(*primals).type(0).real.dtype
+
+    def at(t):
+        return f(*[
+            x + sum((d * (t**k / math.factorial(k)).astype(d.dtype) for k, d in enumerate(each, 1)), 0)
+            for x, each in zip(primals, curves)
+        ])  # fmt: skip
+
+    zero, found, current = jnp.zeros((), kind), [], at
+    out = at(zero)
+    for _ in range(order):
+        current = _slope(current)
+        found.append(current(zero))
+    single = not isinstance(out, (tuple, list))
+    return out, tuple(found) if single else tuple(zip(*found))
+
+
+def _slope(f):
+    return lambda t: jax.jvp(f, (t,), (jnp.ones_like(t),))[1]
 
 
 def vmap(lower, sig, arrays, numbers):

@@ -82,6 +82,42 @@ def _tangent(node: Node, active, moves) -> Node:
     return Node(sig, inputs, node.numbers, tape)
 
 
+def series(outputs, given: dict[Node, list[Node]], order: int) -> list[list[Node] | None]:
+    """The derivatives of ``outputs`` along a curve, when those of the nodes in ``given`` are the given lists."""
+    moves: dict[Node, list[Node]] = dict(given)
+    many: dict[Node, list[list[Node]]] = {}
+    for node in region(outputs, given):
+        op = node.sig.op
+        if is_select(node):
+            whole = many.get(node.inputs[0])
+            if whole is not None and node.aval.dtype.kind >= FLOATING:
+                moves[node] = whole[node.sig.template[1]]
+        elif op is REPLACE:
+            if node.inputs[1] in moves:
+                moves[node] = moves[node.inputs[1]]
+        elif op.kind == "custom":
+            _custom_tangent(node, moves)
+        elif op is not ALIAS and node.sig.tape:
+            active = tuple([a in moves and a.aval.dtype.kind >= FLOATING for a in node.inputs])
+            if any(active):
+                found = _curve(node, active, moves, order)
+                if type(node.sig.aval) is tuple:
+                    many[node] = [found[i : i + order] for i in range(0, len(found), order)]
+                else:
+                    moves[node] = found
+    return [moves.get(n) for n in outputs]
+
+
+def _curve(node: Node, active, moves, order: int) -> list[Node]:
+    inputs = (*node.inputs, *[d for a, on in zip(node.inputs, active) if on for d in moves[a]])
+    avals = node.sig.aval if type(node.sig.aval) is tuple else (node.sig.aval,)
+    out = tuple(_dense(a) for a in avals for _ in range(order))
+    sig = _sig("series", node.sig, (node.sig, active, order), inputs, out)
+    tape = ON_TAPE if local.grad and any(n.tape for n in inputs) else NO_TAPE
+    whole = Node(sig, inputs, node.numbers, tape)
+    return [select(whole, i) for i in range(len(out))]
+
+
 def _custom_tangent(node: Node, moves) -> None:
     """A ``Function``'s own ``jvp``."""
     cls = node.meta.custom[0]
