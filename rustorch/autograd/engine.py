@@ -126,7 +126,7 @@ def _step(node: Node, ct, wanted, grads) -> None:
     if op is REPLACE:
         _accumulate(grads, node.inputs[1], ct)
         return
-    if op.kind == "custom":
+    if node.meta is not None and node.meta.custom is not None:
         _custom(node, ct, wanted, grads)
         return
     needs = tuple([a in wanted for a in node.inputs])

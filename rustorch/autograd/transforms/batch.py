@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from contextlib import contextmanager
 
 from rustorch.autograd.transforms.draws import Draws
 from rustorch.autograd.transforms.push import batched
-from rustorch.autograd.transforms.region import region, stand_in
+from rustorch.autograd.transforms.region import recording, region, stand_in
 from rustorch.autograd.transforms.tree import flatten, unflatten
 from rustorch.eager import ops as T
 from rustorch.eager.generator import default_generator
@@ -117,21 +116,6 @@ def _spread(dims, tree, name: str, what: str) -> list:
         )
     pairs = [(dims[k], tree[k]) for k in tree] if isinstance(tree, dict) else zip(dims, tree)
     return [d for part, sub in pairs for d in _spread(part, sub, name, what)]
-
-
-@contextmanager
-def recording():
-    """Record without starting programs: what is recorded may depend on stand-ins."""
-    outside, local.pending = local.pending, []
-    local.tracing += 1
-    inside: list = []
-    try:
-        yield
-        inside = local.pending  # after an error nothing of it is started: some may hang on stand-ins
-    finally:
-        local.tracing -= 1
-        local.pending = outside
-        outside.extend(inside)
 
 
 def _mapped(func, leaves, dims, structure, size, out_dims, randomness, kwargs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rustorch.autograd.transforms import custom
 from rustorch.autograd.transforms.draws import Draws, place_of_key
 from rustorch.autograd.transforms.region import is_select, region
 from rustorch.dtypes import FLOATING
@@ -62,12 +63,15 @@ def tangents(outputs, given: dict[Node, Node]) -> list[Node | None]:
         if is_select(node):
             whole = moves.get(node.inputs[0])
             if whole is not None and node.aval.dtype.kind >= FLOATING:
-                moves[node] = select(whole, node.sig.template[1])
+                i = node.sig.template[1]
+                part = whole[i] if isinstance(whole, list) else select(whole, i)
+                if part is not None:
+                    moves[node] = part
         elif op is REPLACE:
             if node.inputs[1] in moves:
                 moves[node] = moves[node.inputs[1]]
         elif op.kind == "custom":
-            _custom_tangent(node, moves)
+            moves[node] = custom.tangents(node, moves)
         elif op is not ALIAS and node.sig.tape:
             active = tuple([a in moves and a.aval.dtype.kind >= FLOATING for a in node.inputs])
             if any(active):
@@ -96,7 +100,10 @@ def series(outputs, given: dict[Node, list[Node]], order: int) -> list[list[Node
             if node.inputs[1] in moves:
                 moves[node] = moves[node.inputs[1]]
         elif op.kind == "custom":
-            _custom_tangent(node, moves)
+            raise RustorchRuntimeError(
+                f"taylor(): {node.meta.custom[0].__name__} is a Function with derivatives of its own, which give no series. "
+                "Use nested gradients."
+            )
         elif op is not ALIAS and node.sig.tape:
             active = tuple([a in moves and a.aval.dtype.kind >= FLOATING for a in node.inputs])
             if any(active):
@@ -116,14 +123,6 @@ def _curve(node: Node, active, moves, order: int) -> list[Node]:
     tape = ON_TAPE if local.grad and any(n.tape for n in inputs) else NO_TAPE
     whole = Node(sig, inputs, node.numbers, tape)
     return [select(whole, i) for i in range(len(out))]
-
-
-def _custom_tangent(node: Node, moves) -> None:
-    """A ``Function``'s own ``jvp``."""
-    cls = node.meta.custom[0]
-    raise RustorchRuntimeError(
-        f"You are attempting to compute the forward-mode derivative of {cls.__name__}, whose `jvp` is not implemented."
-    )
 
 
 def zero_of(node: Node) -> Node:
@@ -158,11 +157,8 @@ def _over_batch(node: Node, new, size: int, draws: Draws) -> Node | None:
     flags = tuple(flags)
     sig = _sig("vmap", node.sig, (node.sig, flags, size), inputs, _each(node.sig.aval, lambda a: _rows(a, size)))
     made = Node(sig, tuple(inputs), node.numbers, node.tape)
-    if node.sig.op.kind == "custom" and node.tape:
-        raise RustorchRuntimeError(
-            f"You tried to vmap over {node.meta.custom[0].__name__}, but it has no vmap rule that keeps its gradient. "
-            "Compute the gradient inside the mapped function, or write the function with differentiable operations."
-        )
+    if node.meta is not None and node.meta.custom and node.tape:
+        custom.over_batch(node, made, new, size, draws, batched)
     return made
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from operator import attrgetter
 
 from rustorch.eager.nodes import select
 from rustorch.eager.recorder import wrap
+from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.errors import RustorchRuntimeError
@@ -94,3 +96,18 @@ def is_select(node: Node) -> bool:
 def nodes_of(tensors) -> list[Node]:
     """The current nodes of tensors."""
     return [node_of(t) for t in tensors]
+
+
+@contextmanager
+def recording():
+    """Record without starting programs: what is recorded may depend on stand-ins."""
+    outside, local.pending = local.pending, []
+    local.tracing += 1
+    inside: list = []
+    try:
+        yield
+        inside = local.pending  # after an error nothing of it is started: some may hang on stand-ins
+    finally:
+        local.tracing -= 1
+        local.pending = outside
+        outside.extend(inside)

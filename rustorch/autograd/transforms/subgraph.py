@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from rustorch.autograd.transforms.batch import recording
-from rustorch.autograd.transforms.region import region, stand_in
+from rustorch.autograd.transforms.region import recording, region, stand_in
 from rustorch.autograd.transforms.tree import flatten, unflatten
 from rustorch.eager.recorder import wrap
 from rustorch.eager.tensor import Tensor
