@@ -96,9 +96,10 @@ def _check_dependence(func, inputs, strict: bool) -> None:
     tracked = reverse.Tracked(inputs, "strict")
     with tracked:
         outputs = [node_of(t) for t in func(*tracked.tree())]
+    dependent = [{source, *region(outputs, {source})} for source in tracked.nodes]
     for i, out in enumerate(outputs):
-        for j, source in enumerate(tracked.nodes):
-            if out is not source and out not in region([out], {source: None}):
+        for j, reached in enumerate(dependent):
+            if out not in reached:
                 raise RustorchRuntimeError(
                     f"Output {i} of the user-provided function is independent of input {j}. This is not allowed in strict mode."
                 )

@@ -133,14 +133,18 @@ def stack_module_state(models):
         raise RustorchRuntimeError("stack_module_state: Expected all models to have the same training/eval mode.")
     if any(type(m) is not type(models[0]) for m in models):
         raise RustorchRuntimeError("stack_module_state: Expected all models to be of the same class.")
-    parameters = {
-        name: T.stack([dict(m.named_parameters())[name].detach() for m in models]).requires_grad_(p.requires_grad)
-        for name, p in models[0].named_parameters()
-    }
-    buffers = {
-        name: T.stack([dict(m.named_buffers())[name].detach() for m in models]) for name, _ in models[0].named_buffers()
-    }
+    parameters, buffers = (
+        _stacked([dict(tensors) for tensors in each])
+        for each in ([m.named_parameters() for m in models], [m.named_buffers() for m in models])
+    )
     return parameters, buffers
+
+
+def _stacked(states) -> dict:
+    return {
+        name: T.stack([state[name].detach() for state in states]).requires_grad_(t.requires_grad)
+        for name, t in states[0].items()
+    }
 
 
 def functionalize(func, *, remove: str = "mutations"):

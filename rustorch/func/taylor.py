@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from rustorch.autograd.transforms.push import series, zero_of
+from rustorch.autograd.transforms.push import series
+from rustorch.autograd.transforms.region import zero_of
 from rustorch.autograd.transforms.reverse import Tracked
 from rustorch.autograd.transforms.tree import flatten, unflatten
 from rustorch.eager import ops as T
 from rustorch.eager.modes import enable_grad
-from rustorch.eager.recorder import wrap
 from rustorch.eager.views import node_of
 from rustorch.errors import check
 
@@ -42,5 +42,5 @@ def taylor(func, x, order: int, direction=None):
         curve = [v, *[zero_of(v)] * (order - 1)]
         found = series(outputs, {tracked.nodes[0]: curve}, order) if order else [[] for _ in outputs]
         found = [f if f is not None else [zero_of(o)] * order for o, f in zip(outputs, found)]
-        settled = [[wrap(tracked.settled(n)) for n in (o, *each)] for o, each in zip(outputs, found)]
+        settled = [tracked.settled([o, *each]) for o, each in zip(outputs, found)]
     return [unflatten(structure, list(each)) for each in zip(*settled)]

@@ -156,13 +156,15 @@ def _mapped(func, leaves, dims, structure, size, out_dims, randomness, kwargs):
 def _forget(given) -> None:
     """Drop what depends on a row from the pending list; a tensor from outside must not be left with it."""
     kept = []
+    alive = [s.node for r in local.pending if (s := r()) is not None and s.node.value is None]
+    dependent = {*given, *region(alive, given)}
     # A storage is listed once when it is made and once for each write: one from outside, only for writes.
     listed = Counter(id(s) for r in local.pending if (s := r()) is not None)
     for r in local.pending:
         s = r()
         if s is None or s.node.value is not None:
             continue
-        if s.node in given or s.node in set(region([s.node], given)):
+        if s.node in dependent:
             if listed[id(s)] <= s.writes:
                 raise RustorchRuntimeError(
                     "vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor `other` "

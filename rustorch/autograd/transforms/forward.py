@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rustorch.autograd.transforms.push import tangents, zero_of
-from rustorch.autograd.transforms.reverse import Tracked, settle
+from rustorch.autograd.transforms.push import tangents
+from rustorch.autograd.transforms.region import zero_of
+from rustorch.autograd.transforms.reverse import Tracked
 from rustorch.autograd.transforms.tree import flatten, unflatten
 from rustorch.eager.modes import enable_grad
-from rustorch.eager.recorder import wrap
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.errors import RustorchRuntimeError
@@ -40,19 +40,26 @@ def jvp(func, primals, tangents_, *, strict: bool = False, has_aux: bool = False
             out, aux = out
         leaves, structure = flatten(out)
         outputs = [node_of(t) for t in leaves]
-        moved = tangents(outputs, dict(zip(tracked.nodes, [node_of(t) for t in flatten(tangents_)[0]])))
+        moved = tangents(outputs, _moves(tracked, tangents_))
         if strict and any(t is None for t in moved):
             raise RustorchRuntimeError(
                 "jvp(f, primals, tangents, strict=True): The output of f is independent of the inputs. "
                 "This is not allowed with strict=True."
             )
-        result = unflatten(structure, [wrap(tracked.settled(n)) for n in outputs])
-        direction = unflatten(
-            structure,
-            [wrap(zero_of(n) if t is None else tracked.settled(t)) for n, t in zip(outputs, moved)],
-        )
-        aux = settle(aux, tracked)
+        result = unflatten(structure, tracked.settled(outputs))
+        direction = unflatten(structure, _settled(tracked, outputs, moved))
+        aux = tracked.settled_tree(aux)
     return (result, direction, aux) if has_aux else (result, direction)
+
+
+def _moves(tracked, directions) -> dict:
+    """What each copy moves by."""
+    return dict(zip(tracked.nodes, [node_of(t) for t in flatten(directions)[0]]))
+
+
+def _settled(tracked, outputs, moved) -> list[Tensor]:
+    """The outputs' tangents as tensors, zeros for None."""
+    return tracked.settled([zero_of(n) if t is None else t for n, t in zip(outputs, moved)])
 
 
 def _same_structure(primals, tangents_) -> None:
@@ -89,15 +96,13 @@ def linearize(func, *primals, has_aux: bool = False):
         out, aux = out if has_aux else (out, None)
         leaves, structure = flatten(out)
         outputs = [node_of(t) for t in leaves]
-        result = unflatten(structure, [wrap(tracked.settled(n)) for n in outputs])
-        aux = settle(aux, tracked)
+        result = unflatten(structure, tracked.settled(outputs))
+        aux = tracked.settled_tree(aux)
 
     def f_jvp(*directions):
         _same_structure(primals, directions)
         with enable_grad():
-            moved = tangents(outputs, dict(zip(tracked.nodes, [node_of(t) for t in flatten(directions)[0]])))
-            return unflatten(
-                structure, [wrap(zero_of(n) if t is None else tracked.settled(t)) for n, t in zip(outputs, moved)]
-            )
+            moved = tangents(outputs, _moves(tracked, directions))
+            return unflatten(structure, _settled(tracked, outputs, moved))
 
     return (result, f_jvp, aux) if has_aux else (result, f_jvp)

@@ -59,11 +59,7 @@ def jacrev(func, argnums=0, *, has_aux: bool = False, chunk_size: int | None = N
         out, pull, *aux = vjp(lambda *new: func(*put(new[0] if single else new), **kwargs), *primals, has_aux=has_aux)
         leaves, structure = _outputs(out, "jacrev")
         sizes = [t.numel() for t in leaves]
-        given = unflatten(structure, _basis(leaves))
-        if given is not None and isinstance(given, tuple):
-            grads = vmap(lambda *rows: pull(unflatten(structure, flatten(rows)[0])), chunk_size=chunk_size)(*given)
-        else:
-            grads = vmap(pull, chunk_size=chunk_size)(given)
+        grads = vmap(lambda *rows: pull(unflatten(structure, rows)), chunk_size=chunk_size)(*_basis(leaves))
         columns, inner = flatten(grads[0] if single else grads)
         parts = [c.split(sizes, 0) for c in columns]
         jacobian = unflatten(

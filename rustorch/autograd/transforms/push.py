@@ -6,14 +6,13 @@ from rustorch.autograd.transforms import custom
 from rustorch.autograd.transforms.draws import Draws, place_of_key
 from rustorch.autograd.transforms.region import is_select, region
 from rustorch.dtypes import FLOATING
-from rustorch.eager.nodes import apply_node, select
+from rustorch.eager.nodes import select
 from rustorch.eager.state import local
 from rustorch.errors import RustorchRuntimeError
 from rustorch.graph import NO_TAPE, ON_TAPE, Aval, Node, Sig, aval
 from rustorch.lowering.infer import SIGS, remember
-from rustorch.lowering.ops.structural import ALIAS, REPLACE, ZEROS
+from rustorch.lowering.ops.structural import ALIAS, REPLACE
 from rustorch.lowering.table import Op
-from rustorch.lowering.template import ARRAY
 
 _ops: dict[tuple[str, Op], Op] = {}
 
@@ -123,11 +122,6 @@ def _curve(node: Node, active, moves, order: int) -> list[Node]:
     tape = ON_TAPE if local.grad and any(n.tape for n in inputs) else NO_TAPE
     whole = Node(sig, inputs, node.numbers, tape)
     return [select(whole, i) for i in range(len(out))]
-
-
-def zero_of(node: Node) -> Node:
-    """A zero tangent for ``node``."""
-    return apply_node(ZEROS, (ARRAY,), (node,))
 
 
 def batched(outputs, given: dict[Node, Node], size: int, draws: Draws) -> list[Node | None]:

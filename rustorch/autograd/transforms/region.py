@@ -5,15 +5,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from operator import attrgetter
 
-from rustorch.eager.nodes import select
-from rustorch.eager.recorder import wrap
+from rustorch.eager.nodes import apply_node
 from rustorch.eager.state import local
-from rustorch.eager.tensor import Tensor
-from rustorch.eager.views import node_of
 from rustorch.errors import RustorchRuntimeError
 from rustorch.graph import Aval, Node, Sig
 from rustorch.lowering.infer import SIGS, remember
-from rustorch.lowering.ops.structural import SELECT
+from rustorch.lowering.ops.structural import SELECT, ZEROS
 from rustorch.lowering.table import Op
 from rustorch.lowering.template import ARRAY
 
@@ -53,11 +50,6 @@ def same(node: Node, tape: int) -> Node:
     return Node(sig, (node,), (), tape)
 
 
-def tensor_of(node: Node) -> Tensor:
-    """A tensor on a node."""
-    return wrap(node)
-
-
 def region(outputs, sources, also=None) -> list[Node]:
     """The nodes between ``sources`` and ``outputs`` in order: those that depend on a source.
 
@@ -83,19 +75,14 @@ def region(outputs, sources, also=None) -> list[Node]:
     return found
 
 
-def parts(node: Node, new: Node) -> Node:
-    """The part of ``new`` that a select node picks."""
-    return select(new, node.sig.template[1])
+def zero_of(node: Node) -> Node:
+    """A zero tangent for ``node``."""
+    return apply_node(ZEROS, (ARRAY,), (node,))
 
 
 def is_select(node: Node) -> bool:
     """Does the node pick one of several results?"""
     return node.sig.op is SELECT
-
-
-def nodes_of(tensors) -> list[Node]:
-    """The current nodes of tensors."""
-    return [node_of(t) for t in tensors]
 
 
 @contextmanager

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import threading
+from operator import attrgetter
 
 from rustorch.autograd import engine
-from rustorch.autograd.transforms.region import same
+from rustorch.autograd.transforms.region import same, zero_of
 from rustorch.autograd.transforms.tree import flatten, unflatten
 from rustorch.eager.modes import enable_grad
 from rustorch.eager.nodes import alias
@@ -60,8 +61,7 @@ class Tracked:
         for leaf in self.leaves:
             if not isinstance(leaf, Tensor):
                 raise RustorchRuntimeError(f"{what}: Expected all inputs to be Tensors, but got {type(leaf).__name__}")
-        self.sources = [node_of(t) for t in self.leaves]
-        self.nodes = [same(n, ON_TAPE) for n in self.sources]
+        self.nodes = [same(node_of(t), ON_TAPE) for t in self.leaves]
 
     def __enter__(self):
         _active.levels.append(set(self.nodes))
@@ -74,34 +74,47 @@ class Tracked:
         """The copies, in the structure of the original."""
         return unflatten(self.structure, [wrap(n) for n in self.nodes])
 
-    def gradients(self, outputs, cotangents, create_graph: bool) -> list[Node | None]:
-        """Gradient nodes by copy, off the tape where nothing outside is on it."""
-        found = engine.run(outputs, cotangents, retain_graph=True, create_graph=create_graph, targets=set(self.nodes))
-        return [found.get(n) for n in self.nodes]
+    def gradients(self, outputs, cotangents):
+        """Gradients by copy, in the structure of the original; zeros where there is none."""
+        found = engine.run(outputs, cotangents, retain_graph=True, create_graph=True, targets=set(self.nodes))
+        return self.grown([found.get(n) for n in self.nodes])
 
-    def settled(self, node: Node) -> Node:
-        """``node``, off the tape if it leads only to the copies."""
-        if not node.tape:
-            return node
-        return node if _leads_outside(node, set(self.nodes)) else alias(node)
+    def grown(self, found):
+        """Gradient nodes (None: zero) as tensors in the structure of the original."""
+        nodes = [zero_of(n) if g is None else g for n, g in zip(self.nodes, found)]
+        return unflatten(self.structure, self.settled(nodes))
+
+    def settled(self, nodes) -> list[Tensor]:
+        """Tensors on ``nodes``, off the tape where they lead only to the copies."""
+        outside = _lead_outside(nodes, set(self.nodes))
+        return [wrap(alias(n) if n.tape and n not in outside else n) for n in nodes]
+
+    def settled_tree(self, tree):
+        """Tensors of a tree as they are outside the transform."""
+        leaves, structure = flatten(tree)
+        tensors = iter(self.settled([node_of(x) for x in leaves if isinstance(x, Tensor)]))
+        return unflatten(structure, [next(tensors) if isinstance(x, Tensor) else x for x in leaves])
 
 
-def _leads_outside(node: Node, inside) -> bool:
-    """Is there a leaf, or a function's argument, on the tape below ``node`` other than through ``inside``?"""
-    outer = set().union(*_active.levels) - inside
-    seen, stack = set(), [node]
+def _lead_outside(nodes, inside) -> set[Node]:
+    """The nodes at or below ``nodes`` from which the tape leads to a leaf, or an argument, not only to ``inside``."""
+    ends = set().union(*_active.levels) - inside
+    below: set[Node] = set()
+    outside: set[Node] = set()
+    stack = list(nodes)
     while stack:
         n = stack.pop()
-        if n in seen or not n.tape:
+        if n in below or not n.tape:
             continue
-        seen.add(n)
-        if n in inside:
-            stack.extend(n.inputs)
-        elif n.is_leaf or n in outer or n.sig.op.kind == "stand-in":
-            return True
+        below.add(n)
+        if n not in inside and (n.is_leaf or n in ends or n.sig.op.kind == "stand-in"):
+            outside.add(n)
         else:
             stack.extend(n.inputs)
-    return False
+    for n in sorted(below, key=attrgetter("seq")):
+        if any(a in outside for a in n.inputs):
+            outside.add(n)
+    return outside
 
 
 def _scalar(value, what: str) -> Node:
@@ -139,24 +152,15 @@ def grad_and_value(func, argnums=0, has_aux: bool = False):
                     )
                 value, aux = value
             out = _scalar(value, "grad")
-            found = [None] * len(tracked.nodes)
             if out.tape:
-                found = tracked.gradients(*engine.checked_roots([value], [None], "grad"), create_graph=True)
-            grads = [
-                engine.zeros_like(t) if g is None else wrap(tracked.settled(g)) for t, g in zip(tracked.leaves, found)
-            ]
-            value = wrap(tracked.settled(out))
-            aux = settle(aux, tracked)
-        result = unflatten(tracked.structure, grads)
+                result = tracked.gradients(*engine.checked_roots([value], [None], "grad"))
+            else:
+                result = tracked.grown([None] * len(tracked.nodes))
+            (value,) = tracked.settled([out])
+            aux = tracked.settled_tree(aux)
         return (result, (value, aux)) if has_aux else (result, value)
 
     return wrapper
-
-
-def settle(tree, tracked: Tracked):
-    """Tensors of a tree as they are outside the transform."""
-    leaves, structure = flatten(tree)
-    return unflatten(structure, [wrap(tracked.settled(node_of(x))) if isinstance(x, Tensor) else x for x in leaves])
 
 
 def grad(func, argnums=0, has_aux: bool = False):
@@ -211,8 +215,8 @@ def vjp(func, *primals, has_aux: bool = False):
                     f"vjp(f, *primals): Expected f(*primals) to return only tensors, got unsupported type {type(leaf).__name__}"
                 )
         outputs = [node_of(t) for t in leaves]
-        result = unflatten(structure, [wrap(tracked.settled(n)) for n in outputs])
-        aux = settle(aux, tracked)
+        result = unflatten(structure, tracked.settled(outputs))
+        aux = tracked.settled_tree(aux)
 
     def pull(*cotangents, retain_graph=True, create_graph=True):
         tree = cotangents[0] if len(cotangents) == 1 else cotangents
@@ -229,10 +233,6 @@ def vjp(func, *primals, has_aux: bool = False):
                     raise RustorchRuntimeError(
                         f"Expected cotangents shaped as the outputs. Received: {list(c.shape)} for {list(o.aval.shape)}"
                     )
-            found = tracked.gradients([o for o, _ in pairs], [c for _, c in pairs], create_graph=True)
-            grads = [
-                engine.zeros_like(t) if g is None else wrap(tracked.settled(g)) for t, g in zip(tracked.leaves, found)
-            ]
-        return unflatten(tracked.structure, grads)
+            return tracked.gradients([o for o, _ in pairs], [c for _, c in pairs])
 
     return (result, pull, aux) if has_aux else (result, pull)
