@@ -6,7 +6,7 @@ way. Each function is one recording of ``func`` and one batched pass, whatever `
 
 from __future__ import annotations
 
-from rustorch.autograd.transforms import forward, jacobian as jacobians, reverse
+from rustorch.autograd.transforms import forward, jacobian as jacobians, products, reverse
 from rustorch.autograd.transforms.region import region
 from rustorch.eager import ops as T
 from rustorch.eager.tensor import Tensor
@@ -66,6 +66,11 @@ def _cut(tree, create_graph: bool):
 
 def _one(tree, keep: bool):
     return tree if keep else tree[0]
+
+
+_NO_V = (
+    "The vector v can only be None if the input to the user-provided function is a single Tensor with a single element."
+)
 
 
 def _vector(v, like, what: str, single_element: str):
@@ -194,10 +199,7 @@ def jvp(func, inputs, v=None, create_graph=False, strict=False):
         (tensor([1., 1.]), tensor([1., 1.]))
     """
     inputs, _ = _tuple(inputs, "inputs", "jvp")
-    v = _vector(
-        v, inputs, "jvp",
-        "The vector v can only be None if the input to the user-provided function is a single Tensor with a single element.",
-    )  # fmt: skip
+    v = _vector(v, inputs, "jvp", _NO_V)
     shape: dict = {}
     f = _outputs(func, "jvp", shape)
     _check_dependence(f, inputs, strict)
@@ -205,9 +207,15 @@ def jvp(func, inputs, v=None, create_graph=False, strict=False):
     return _cut(_one(out, shape["tuple"]), create_graph), _cut(_one(moved, shape["tuple"]), create_graph)
 
 
-_NO_V = (
-    "The vector v can only be None if the input to the user-provided function is a single Tensor with a single element."
-)
+def _product(product, func, inputs, v, create_graph, strict):
+    """The value of ``func`` and a product with its Hessian, for ``vhp`` and ``hvp``."""
+    name = product.__name__
+    inputs, is_tuple = _tuple(inputs, "inputs", name)
+    v = _vector(v, inputs, name, _NO_V)
+    f = _scalar(func, name)
+    _check_dependence(lambda *a: (f(*a),), inputs, strict)
+    value, found = product(f, inputs, v)
+    return _cut(value, create_graph), _cut(_one(found, is_tuple), create_graph)
 
 
 def vhp(func, inputs, v=None, create_graph=False, strict=False):
@@ -218,21 +226,7 @@ def vhp(func, inputs, v=None, create_graph=False, strict=False):
         >>> rustorch.autograd.functional.vhp(lambda x: (x**3).sum(), rustorch.ones(2), rustorch.ones(2))
         (tensor(2.), tensor([6., 6.]))
     """
-    inputs, is_tuple = _tuple(inputs, "inputs", "vhp")
-    v = _vector(v, inputs, "vhp", _NO_V)
-    f = _scalar(func, "vhp")
-    _check_dependence(lambda *a: (f(*a),), inputs, strict)
-    which = tuple(range(len(inputs)))
-    (_, value), pull = _grad_pull(f, which, inputs)
-    return _cut(value, create_graph), _cut(_one(pull(v), is_tuple), create_graph)
-
-
-def _grad_pull(f, which, inputs):
-    def both(*args):
-        return reverse.grad_and_value(f, which)(*args)
-
-    gradient, pull, value = reverse.vjp(both, *inputs, has_aux=True)
-    return (gradient, value), pull
+    return _product(products.vhp, func, inputs, v, create_graph, strict)
 
 
 def hvp(func, inputs, v=None, create_graph=False, strict=False):
@@ -243,10 +237,4 @@ def hvp(func, inputs, v=None, create_graph=False, strict=False):
         >>> rustorch.autograd.functional.hvp(lambda x: (x**3).sum(), rustorch.ones(2), rustorch.ones(2))
         (tensor(2.), tensor([6., 6.]))
     """
-    inputs, is_tuple = _tuple(inputs, "inputs", "hvp")
-    v = _vector(v, inputs, "hvp", _NO_V)
-    f = _scalar(func, "hvp")
-    _check_dependence(lambda *a: (f(*a),), inputs, strict)
-    which = tuple(range(len(inputs)))
-    _, moved, value = forward.jvp(reverse.grad_and_value(f, which), inputs, v, has_aux=True)
-    return _cut(value, create_graph), _cut(_one(moved, is_tuple), create_graph)
+    return _product(products.hvp, func, inputs, v, create_graph, strict)

@@ -3,6 +3,7 @@
 from rustorch.autograd.transforms.batch import vmap as vmap
 from rustorch.autograd.transforms.forward import jvp as jvp, linearize as linearize
 from rustorch.autograd.transforms.jacobian import hessian as hessian, jacfwd as jacfwd, jacrev as jacrev
+from rustorch.autograd.transforms.products import hvp as hvp, vhp as vhp
 from rustorch.autograd.transforms.reverse import grad as grad, grad_and_value as grad_and_value, vjp as vjp
 from rustorch.func.control import cond as cond, scan as scan, while_loop as while_loop
 from rustorch.func.implicit import fixed_point as fixed_point, implicit_root as implicit_root
@@ -11,5 +12,5 @@ from rustorch.func.modules import (
     functionalize as functionalize,
     stack_module_state as stack_module_state,
 )
-from rustorch.func.products import ggn_vp as ggn_vp, hvp as hvp, laplacian as laplacian, vhp as vhp
+from rustorch.func.products import ggn_vp as ggn_vp, laplacian as laplacian
 from rustorch.func.taylor import taylor as taylor

@@ -1,49 +1,13 @@
-"""Products with second derivatives, none of which forms the matrix: ``hvp``, ``vhp``, ``ggn_vp``, ``laplacian``."""
+"""Curvature without its matrix: ``ggn_vp`` and ``laplacian``."""
 
 from __future__ import annotations
 
 from rustorch.autograd.transforms.batch import vmap
 from rustorch.autograd.transforms.forward import jvp
-from rustorch.autograd.transforms.reverse import grad, grad_and_value, vjp
+from rustorch.autograd.transforms.products import as_tuple
+from rustorch.autograd.transforms.reverse import grad, vjp
 from rustorch.eager import ops as T
 from rustorch.func.taylor import taylor
-
-
-def _args(primals):
-    return primals if isinstance(primals, tuple) else (primals,)
-
-
-def hvp(func, primals, tangents):
-    """``(func(*primals), H v)`` of a scalar-valued function: forward over reverse, about 2.5 evaluations.
-
-    Args:
-        primals: a tensor, or a tuple of them (trees too); ``tangents``: the same shapes.
-
-    Example:
-        >>> import rustorch
-        >>> rustorch.func.hvp(lambda x: (x**3).sum(), rustorch.ones(2), rustorch.ones(2))
-        (tensor(2.), tensor([6., 6.]))
-    """
-    single = not isinstance(primals, tuple)
-    primals, tangents = _args(primals), _args(tangents)
-    both = grad_and_value(func, tuple(range(len(primals))))
-    _, moved, value = jvp(both, primals, tangents, has_aux=True)
-    return value, moved[0] if single else moved
-
-
-def vhp(func, primals, cotangents):
-    """``(func(*primals), vᵀ H)``: reverse over reverse; equal to ``hvp`` where H is symmetric.
-
-    Example:
-        >>> import rustorch
-        >>> rustorch.func.vhp(lambda x: (x**3).sum(), rustorch.ones(2), rustorch.ones(2))
-        (tensor(2.), tensor([6., 6.]))
-    """
-    single = not isinstance(primals, tuple)
-    primals, cotangents = _args(primals), _args(cotangents)
-    _, pull, value = vjp(grad_and_value(func, tuple(range(len(primals)))), *primals, has_aux=True)
-    found = pull(cotangents)
-    return value, found[0] if single else found
 
 
 def ggn_vp(model, loss, primals, tangents):
@@ -62,7 +26,7 @@ def ggn_vp(model, loss, primals, tangents):
         tensor([18., 18.])
     """
     single = not isinstance(primals, tuple)
-    primals, tangents = _args(primals), _args(tangents)
+    primals, tangents = as_tuple(primals), as_tuple(tangents)
     out, moved = jvp(model, primals, tangents)
     _, curved = jvp(grad(loss), (out,), (moved,))
     _, pull = vjp(model, *primals)

@@ -85,15 +85,8 @@ def _filled(ct, forward):
 
 def derived_vjp(forward, needs, ct, primals, numbers):
     """``jax.vjp`` of the forward lowering, closed over the inputs that need no gradient."""
-    fixed = list(primals)
-    where = [i for i, need in enumerate(needs) if need]
-
-    def f(*wanted):
-        for i, w in zip(where, wanted):
-            fixed[i] = w
-        return lower_sig(forward, fixed, numbers)
-
-    out, pull = jax.vjp(f, *(primals[i] for i in where))
+    f, wanted, _ = transform.moving(lower_sig, forward, needs, primals, numbers)
+    out, pull = jax.vjp(f, *wanted)
     outs = out if isinstance(out, (tuple, list)) else (out,)
     avals = forward.aval if type(forward.aval) is tuple else (forward.aval,)
     cts = []

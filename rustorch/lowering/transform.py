@@ -13,15 +13,10 @@ import jax.numpy as jnp
 from jax.experimental.jet import jet
 
 
-def jvp(lower, sig, arrays, numbers):
-    """The tangent(s) of a node: ``extra`` is ``(forward, which inputs have a tangent)``.
-
-    ``arrays`` are the forward inputs, then the tangents that are given. Results that are not floating
-    have tangent zero.
-    """
-    forward, active = sig.extra
+def moving(lower, forward, active, arrays, numbers):
+    """A node as a function of its ``active`` inputs, their values, and the arrays behind its inputs."""
     n = len(forward.inputs)
-    fixed, tangents = list(arrays[:n]), arrays[n:]
+    fixed = list(arrays[:n])
     where = [i for i, a in enumerate(active) if a]
 
     def f(*wanted):
@@ -29,7 +24,17 @@ def jvp(lower, sig, arrays, numbers):
             fixed[i] = w
         return lower(forward, fixed, numbers)
 
-    primals = tuple(arrays[i] for i in where)
+    return f, tuple(arrays[i] for i in where), arrays[n:]
+
+
+def jvp(lower, sig, arrays, numbers):
+    """The tangent(s) of a node: ``extra`` is ``(forward, which inputs have a tangent)``.
+
+    ``arrays`` are the forward inputs, then the tangents that are given. Results that are not floating
+    have tangent zero.
+    """
+    forward, active = sig.extra
+    f, primals, tangents = moving(lower, forward, active, arrays, numbers)
     out, tangent = jax.jvp(f, primals, tuple(t.astype(p.dtype) for t, p in zip(tangents, primals)))
     if not isinstance(out, (tuple, list)):
         return _plain(out, tangent)
@@ -48,17 +53,8 @@ def series(lower, sig, arrays, numbers):
     (``jax.experimental.jet``), nested forward mode where it has not.
     """
     forward, active, order = sig.extra
-    n = len(forward.inputs)
-    fixed, rest = list(arrays[:n]), list(arrays[n:])
-    where = [i for i, a in enumerate(active) if a]
-    primals = tuple(arrays[i] for i in where)
-    curves = tuple(tuple(rest[k * order : (k + 1) * order]) for k in range(len(where)))
-
-    def f(*wanted):
-        for i, w in zip(where, wanted):
-            fixed[i] = w
-        return lower(forward, fixed, numbers)
-
+    f, primals, rest = moving(lower, forward, active, arrays, numbers)
+    curves = tuple(tuple(rest[k * order : (k + 1) * order]) for k in range(len(primals)))
     try:
         out, found = jet(f, primals, curves)
     except (NotImplementedError, KeyError, TypeError, AttributeError):
