@@ -6,6 +6,7 @@ from rustorch.autograd.anomaly import (
     is_anomaly_enabled as is_anomaly_enabled,
     set_detect_anomaly as set_detect_anomaly,
 )
+from rustorch.autograd.chain import set_taylor_mode as set_taylor_mode
 from rustorch.autograd.function import Function as Function, once_differentiable as once_differentiable
 from rustorch.autograd.functions import backward as backward, grad as grad
 from rustorch.autograd.grad_fn import GradFn as GradFn

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from operator import attrgetter
 
+from rustorch.autograd import chain
 from rustorch.autograd.anomaly import refuse_nan
-from rustorch.eager.nodes import apply_node, select
+from rustorch.eager.nodes import alias, apply_node, select
 from rustorch.eager.recorder import apply, wrap
 from rustorch.eager.state import local
 from rustorch.eager.storage import PENDING_LIMIT, flush
@@ -16,6 +17,7 @@ from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of, write
 from rustorch.errors import GraphFreedError, RustorchRuntimeError
 from rustorch.graph import FREED, NO_TAPE, ON_TAPE, Node, Sig
+from rustorch.lowering.dependence import used
 from rustorch.lowering.infer import SIGS, remember
 from rustorch.lowering.ops.structural import ONES, REPLACE, SELECT, ZEROS
 from rustorch.lowering.table import TABLE, Op
@@ -50,7 +52,7 @@ def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=
         for out, ct in zip(outputs, cotangents):
             if out in wanted:
                 _accumulate(grads, out, ct)
-        recorded = 0
+        recorded, shortened = 0, False
         for node in reversed(nodes):
             ct = grads.pop(node, None)
             if ct is None:
@@ -65,6 +67,13 @@ def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=
                 continue
             if node.tape == FREED:
                 raise GraphFreedError(FREED_MESSAGE)
+            if node.meta is not None and node.meta.chain is not None and targets is not None:
+                onward = chain.onward(node, targets, _step)
+                if onward is not None:
+                    x, slope = onward
+                    _accumulate(grads, x, _mul(ct, slope))
+                    shortened = True
+                    continue
             _step(node, ct, wanted, grads)
             recorded += 1
             if recorded > 4 * PENDING_LIMIT and not local.tracing:
@@ -72,6 +81,9 @@ def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=
                 flush(
                     [n for g in (*grads.values(), *found.values()) for n in (g.values() if type(g) is dict else (g,))]
                 )
+        if create_graph and len(found) == 1 and not shortened:
+            for x, gradient in found.items():
+                chain.mark(gradient, outputs, cotangents, x)
     finally:
         local.grad = before
     if not retain_graph:
@@ -108,6 +120,10 @@ def _leading_to(nodes, targets) -> list[Node]:
 
 def _add(a: Node, b: Node) -> Node:
     return apply_node(TABLE["add"], _PAIR, (a, b))
+
+
+def _mul(a: Node, b: Node) -> Node:
+    return apply_node(TABLE["mul"], _PAIR, (a, b))
 
 
 def _accumulate(grads, node, ct) -> None:
@@ -185,9 +201,11 @@ def vjp(node: Node, needs: tuple[bool, ...], ct) -> list[Node]:
     sig = SIGS.get(key)
     if sig is None:
         sig = _vjp_sig(key, forward, needs, given, uses_output, inputs)
-    # The gradient of a linear op does not depend on what the op was applied to.
-    matters = inputs if forward.op.saves else inputs[len(node.inputs) :]
-    tape = ON_TAPE if local.grad and any(n.tape for n in matters) else NO_TAPE
+    tape = NO_TAPE
+    if local.grad and any(n.tape for n in inputs):
+        # The gradient may not depend on all of these (that of a linear op only on the cotangent).
+        inputs = [n if on or not n.tape else alias(n) for n, on in zip(inputs, used(sig))]
+        tape = ON_TAPE if any(n.tape for n in inputs) else NO_TAPE
     grad = Node(sig, tuple(inputs), node.numbers, tape)
     return [select(grad, i) for i in range(len(sig.aval))] if type(sig.aval) is tuple else [grad]
 

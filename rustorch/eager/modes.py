@@ -76,23 +76,25 @@ class enable_grad(no_grad):
 class set_grad_enabled(_Mode):
     """Switch autograd recording on or off, at once and, as a context, until its end."""
 
+    flag = "grad"
+
     def __init__(self, mode: bool):
-        self.before = local.grad
-        self.mode = mode
-        local.grad = bool(mode)
+        self.before = getattr(local, self.flag)
+        self.mode = bool(mode)
+        setattr(local, self.flag, self.mode)
 
     def __call__(self, fn):
-        local.grad = self.before
+        setattr(local, self.flag, self.before)
         return super().__call__(fn)
 
     def clone(self):
-        return set_grad_enabled(self.mode)
+        return type(self)(self.mode)
 
     def __enter__(self):
-        local.grad = bool(self.mode)
+        setattr(local, self.flag, self.mode)
 
     def __exit__(self, *exc):
-        local.grad = self.before
+        setattr(local, self.flag, self.before)
 
 
 class inference_mode(_Mode):

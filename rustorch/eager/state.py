@@ -13,6 +13,7 @@ class _Local(threading.local):
     cut_at = None  # the kind of op at which a long stretch without a look was last cut
     looked = False  # was a value with a gradient path looked at since the last optimizer step?
     check_nan = False  # look at every gradient for NaN?
+    taylor = True  # are nested gradients lowered to Taylor mode?
     tracing = 0  # how many functions are being recorded on stand-ins, whose values do not exist
     deferred = None  # nodes of an optimizer step that waits for the next program
 

@@ -34,7 +34,7 @@ class Sig:
 class Meta:
     """The rare facts about a node: whose leaf it is, hooks on its gradient, where it was made."""
 
-    __slots__ = ("leaf", "hooks", "retain", "pre_hooks", "where", "name", "custom")
+    __slots__ = ("leaf", "hooks", "retain", "pre_hooks", "where", "name", "custom", "chain")
 
     def __init__(self):
         self.leaf = None  # weak reference to the leaf tensor that accumulates this gradient
@@ -44,6 +44,7 @@ class Meta:
         self.where = None
         self.name = None
         self.custom = None  # (Function, ctx, arguments) of a hand-written gradient
+        self.chain = None  # what this gradient is the derivative of (autograd.chain)
 
 
 class Node:
