@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from rustorch.autograd.transforms.push import series
-from rustorch.autograd.transforms.region import is_select, region, zero_of
+from rustorch.autograd.transforms.region import is_select, region
 from rustorch.eager.modes import set_grad_enabled
 from rustorch.eager.nodes import apply_node
 from rustorch.eager.recorder import wrap
@@ -78,15 +78,15 @@ def onward(gradient: Node, targets, step) -> tuple[Node, Node] | None:
         return None
     order = chain.order + 1
     v = apply_node(ONES, (ARRAY,), (chain.x,))
-    curve = [v, *[zero_of(v)] * (order - 1)]
+    curve = [v, *[None] * (order - 1)]
     found = series([end for end, _, _ in chain.ends], {chain.x: curve}, order)
     total = None
     for (_, ct, d), each in zip(chain.ends, found):
-        if each is not None:
+        if each is not None and each[-1] is not None:
             part = _contract(ct, each[-1], d, chain.x)
             total = part if total is None else total + part
     if total is None:
-        return chain.x, zero_of(chain.x)
+        return None
     node = node_of(total)
     if node.tape:
         ensure_meta(node).chain = Chain(chain.outputs, chain.cotangents, chain.x, order, chain.ends)

@@ -39,8 +39,8 @@ def taylor(func, x, order: int, direction=None):
         leaves, structure = flatten(func(copy))
         outputs = [node_of(t) for t in leaves]
         v = node_of(T.ones_like(x) if direction is None else direction)
-        curve = [v, *[zero_of(v)] * (order - 1)]
+        curve = [v, *[None] * (order - 1)]
         found = series(outputs, {tracked.nodes[0]: curve}, order) if order else [[] for _ in outputs]
-        found = [f if f is not None else [zero_of(o)] * order for o, f in zip(outputs, found)]
+        found = [[zero_of(o) if d is None else d for d in f or [None] * order] for o, f in zip(outputs, found)]
         settled = [tracked.settled([o, *each]) for o, each in zip(outputs, found)]
     return [unflatten(structure, list(each)) for each in zip(*settled)]

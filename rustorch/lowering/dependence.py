@@ -13,19 +13,12 @@ from jax.interpreters.partial_eval import dce_jaxpr
 
 from rustorch.lowering.emit import lower_sig
 from rustorch.lowering.placement import x64
+from rustorch.lowering.primitives import CALLS, ELEMENTWISE
+from rustorch.lowering.promote import weak
 
 MIXED = "mixed"
 _known: dict = {}
 
-_ELEMENTWISE = frozenset(
-    """abs acos acosh add add_any and asin asinh atan atan2 atanh bessel_i0e bessel_i1e cbrt ceil clamp complex conj
-    convert_element_type copy copy_p cos cosh digamma div eq erf erf_inv erfc exp exp2 expm1 floor ge gt igamma igammac
-    imag integer_pow is_finite le lgamma log log1p logistic lt max min mul ne neg nextafter not optimization_barrier or
-    polygamma pow real reduce_precision regularized_incomplete_beta rem round rsqrt select_n sign sin sinh sqrt square
-    sub tan tanh xor zeta""".split()
-)
-_CALLS = {"jit": "jaxpr", "pjit": "jaxpr", "closed_call": "call_jaxpr", "custom_jvp_call": "call_jaxpr",
-          "custom_vjp_call": "call_jaxpr", "remat2": "jaxpr", "checkpoint": "jaxpr"}  # fmt: skip
 _REDUCTIONS = frozenset("reduce_sum reduce_max reduce_min reduce_prod reduce_and reduce_or argmax argmin".split())
 
 
@@ -44,19 +37,21 @@ def used(sig) -> tuple:
     key = (sig, "used")
     if key not in _known:
         jaxpr = _jaxpr(sig)
-        _known[key] = tuple(dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))[1])
+        _known[key] = tuple(dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))[1][: len(sig.inputs)])
     return _known[key]
 
 
 def _jaxpr(sig):
+    """The lowering with arrays and numbers as arguments, so that what is found holds for all numbers."""
     structs = [jax.ShapeDtypeStruct(tuple(a.shape), a.dtype.numpy) for a in sig.inputs]
-    numbers = [kind(1) for kind in sig.numbers]  # their values decide no shapes
     with x64():
-        return jax.make_jaxpr(lambda *arrays: lower_sig(sig, arrays, numbers))(*structs).jaxpr
+        return jax.make_jaxpr(lambda arrays, numbers: lower_sig(sig, arrays, [weak(n) for n in numbers]))(
+            structs, [kind(1) for kind in sig.numbers]
+        ).jaxpr
 
 
 def _analysed(sig, states):
-    found = _walk(_jaxpr(sig), states)
+    found = _walk(_jaxpr(sig), states + (None,) * len(sig.numbers))
     return tuple(found) if type(sig.aval) is tuple else found[0]
 
 
@@ -78,10 +73,10 @@ def _walk(jaxpr, states) -> list:
 def _through(eqn, given) -> list:
     """The states of an equation's results; at least one input has rows and none is mixed."""
     name, shapes = eqn.primitive.name, [v.aval.shape for v in eqn.invars]
-    if name in _CALLS:
-        inner = eqn.params[_CALLS[name]]
+    if name in CALLS:
+        inner = eqn.params[CALLS[name]]
         return _walk(getattr(inner, "jaxpr", inner), given)
-    if name in _ELEMENTWISE:
+    if name in ELEMENTWISE:
         if name == "optimization_barrier":
             return given
         out = _common(given)

@@ -6,11 +6,12 @@ transforms nest, and their nodes are differentiated and compiled like any other.
 
 from __future__ import annotations
 
-import math
-
 import jax
 import jax.numpy as jnp
-from jax.experimental.jet import jet
+
+from rustorch.dtypes import FLOATING
+from rustorch.lowering.promote import weak
+from rustorch.lowering.taylor import taylor
 
 
 def moving(lower, forward, active, arrays, numbers):
@@ -46,45 +47,46 @@ def _plain(out, tangent):
 
 
 def series(lower, sig, arrays, numbers):
-    """The derivatives of a node along a curve: ``extra`` is ``(forward, which inputs move, order)``.
+    """The Taylor coefficients of a node along a curve: ``extra`` is ``(forward, masks, order, results)``.
 
-    ``arrays`` are the forward inputs, then, for each that moves, its derivatives of order 1 to ``order``.
-    The result has, for each result of the node, its derivatives. Taylor mode where JAX has the rule
-    (``jax.experimental.jet``), nested forward mode where it has not.
+    ``masks`` says for each input which of its coefficients 1 to ``order`` are not zero; ``arrays`` are the
+    forward inputs, then those coefficients. ``results`` says the same of the results, which come in one tuple.
     """
-    forward, active, order = sig.extra
+    forward, masks, order, results = sig.extra
+    found = _curves(lower, forward, masks, order, arrays, numbers)
+    return tuple(
+        jnp.zeros_like(each[0]) if c is None else jnp.broadcast_to(jnp.asarray(c, each[0].dtype), each[0].shape)
+        for each, mask in zip(found, results)
+        for c, present in zip(each[1:], mask)
+        if present
+    )
+
+
+def _curves(lower, forward, masks, order, arrays, numbers):
+    active = [any(m) for m in masks]
     f, primals, rest = moving(lower, forward, active, arrays, numbers)
-    curves = tuple(tuple(rest[k * order : (k + 1) * order]) for k in range(len(primals)))
-    try:
-        out, found = jet(f, primals, curves)
-    except (NotImplementedError, KeyError, TypeError, AttributeError):
-        out, found = _nested(f, primals, curves, order)
-    if not isinstance(out, (tuple, list)):
-        out, found = (out,), (found,)
-    return tuple(jnp.broadcast_to(jnp.asarray(d, o.dtype), o.shape) for o, each in zip(out, found) for d in each)
+    rest = iter(rest)
+    curves = [
+        [p, *[next(rest).astype(p.dtype) if present else None for present in mask]]
+        for p, mask in zip(primals, [m for m in masks if any(m)])
+    ]
+    return taylor(f, curves, order)
 
 
-def _nested(f, primals, curves, order):
-    """Derivatives along the curve by differentiating ``order`` times with respect to its parameter."""
-    kind = jnp.result_type(*primals).type(0).real.dtype
+def series_masks(lower, forward, masks, order):
+    """Which coefficients of a node's results can differ from zero: a tuple of booleans for each result."""
+    avals = forward.aval if type(forward.aval) is tuple else (forward.aval,)
+    given = [a for a, mask in zip(forward.inputs, masks) for present in mask if present]
+    structs = [jax.ShapeDtypeStruct(tuple(a.shape), a.dtype.numpy) for a in (*forward.inputs, *given)]
+    masks_found = []
 
-    def at(t):
-        return f(*[
-            x + sum((d * (t**k / math.factorial(k)).astype(d.dtype) for k, d in enumerate(each, 1)), 0)
-            for x, each in zip(primals, curves)
-        ])  # fmt: skip
+    def f(arrays, numbers):  # numbers are arguments, so that what is zero does not hang on their values
+        found = _curves(lower, forward, masks, order, arrays, [weak(n) for n in numbers])
+        masks_found.extend(tuple(c is not None for c in each[1:]) for each in found)
+        return [each[0] for each in found]
 
-    zero, found, current = jnp.zeros((), kind), [], at
-    out = at(zero)
-    for _ in range(order):
-        current = _slope(current)
-        found.append(current(zero))
-    single = not isinstance(out, (tuple, list))
-    return out, tuple(found) if single else tuple(zip(*found))
-
-
-def _slope(f):
-    return lambda t: jax.jvp(f, (t,), (jnp.ones_like(t),))[1]
+    jax.eval_shape(f, structs, [kind(1) for kind in forward.numbers])
+    return tuple(m if a.dtype.kind >= FLOATING else (False,) * order for m, a in zip(masks_found, avals))
 
 
 def vmap(lower, sig, arrays, numbers):

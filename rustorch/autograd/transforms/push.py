@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import functools
+import math
+
 from rustorch.autograd.transforms import custom
 from rustorch.autograd.transforms.draws import Draws, place_of_key
 from rustorch.autograd.transforms.region import is_select, region
 from rustorch.dtypes import FLOATING
-from rustorch.eager.nodes import select
+from rustorch.eager.nodes import apply_node, select
 from rustorch.eager.state import local
 from rustorch.errors import RustorchRuntimeError
 from rustorch.graph import NO_TAPE, ON_TAPE, Aval, Node, Sig, aval
+from rustorch.lowering import transform
+from rustorch.lowering.emit import lower_sig
 from rustorch.lowering.infer import SIGS, remember
 from rustorch.lowering.ops.structural import ALIAS, REPLACE
-from rustorch.lowering.table import Op
+from rustorch.lowering.placement import x64
+from rustorch.lowering.table import TABLE, Op
+from rustorch.lowering.template import ARRAY, NUMBER
 
 _ops: dict[tuple[str, Op], Op] = {}
 
@@ -54,74 +61,98 @@ def _dense(a: Aval) -> Aval:
     return aval(tuple(a.shape), a.dtype, a.device)
 
 
-def tangents(outputs, given: dict[Node, Node]) -> list[Node | None]:
-    """The tangents of ``outputs`` when the nodes in ``given`` move by the given tangents; None for zero."""
-    moves: dict[Node, Node] = dict(given)
+def _moved(outputs, given, step, own) -> list:
+    """How ``outputs`` move when the nodes in ``given`` move as given; None for not at all.
+
+    ``step(node, moves)`` says how a node's results move (a list, None for those that do not), ``own(node, moves)``
+    the same of a ``Function`` of the user's.
+    """
+    moves = {n: m for n, m in given.items() if n.aval.dtype.kind >= FLOATING}
     for node in region(outputs, given):
         op = node.sig.op
         if is_select(node):
             whole = moves.get(node.inputs[0])
-            if whole is not None and node.aval.dtype.kind >= FLOATING:
-                i = node.sig.template[1]
-                part = whole[i] if isinstance(whole, list) else select(whole, i)
-                if part is not None:
-                    moves[node] = part
+            found = None if whole is None else whole[node.sig.template[1]]
         elif op is REPLACE:
-            if node.inputs[1] in moves:
-                moves[node] = moves[node.inputs[1]]
+            found = moves.get(node.inputs[1])
         elif op.kind == "custom":
-            moves[node] = custom.tangents(node, moves)
-        elif op is not ALIAS and node.sig.tape:
-            active = tuple([a in moves and a.aval.dtype.kind >= FLOATING for a in node.inputs])
-            if any(active):
-                moves[node] = _tangent(node, active, moves)
+            found = own(node, moves)
+        elif op is ALIAS or not node.sig.tape or not any(a in moves for a in node.inputs):
+            continue
+        else:
+            found = step(node, moves)
+            found = found if type(node.sig.aval) is tuple else found[0]
+        if found is not None:
+            moves[node] = found
     return [moves.get(n) for n in outputs]
 
 
-def _tangent(node: Node, active, moves) -> Node:
+def tangents(outputs, given: dict[Node, Node]) -> list[Node | None]:
+    """The tangents of ``outputs`` when the nodes in ``given`` move by the given tangents; None for zero."""
+    return _moved(outputs, given, _tangent, custom.tangents)
+
+
+def _tangent(node: Node, moves) -> list[Node | None]:
+    active = tuple([a in moves for a in node.inputs])
     inputs = (*node.inputs, *[moves[a] for a, on in zip(node.inputs, active) if on])
     sig = _sig("jvp", node.sig, (node.sig, active), inputs, _each(node.sig.aval, _dense))
-    tape = ON_TAPE if local.grad and any(n.tape for n in inputs) else NO_TAPE
-    return Node(sig, inputs, node.numbers, tape)
+    whole = Node(sig, inputs, node.numbers, _tape(inputs))
+    if type(sig.aval) is not tuple:
+        return [whole]
+    return [select(whole, i) if a.dtype.kind >= FLOATING else None for i, a in enumerate(sig.aval)]
 
 
-def series(outputs, given: dict[Node, list[Node]], order: int) -> list[list[Node] | None]:
-    """The derivatives of ``outputs`` along a curve, when those of the nodes in ``given`` are the given lists."""
-    moves: dict[Node, list[Node]] = dict(given)
-    many: dict[Node, list[list[Node]]] = {}
-    for node in region(outputs, given):
-        op = node.sig.op
-        if is_select(node):
-            whole = many.get(node.inputs[0])
-            if whole is not None and node.aval.dtype.kind >= FLOATING:
-                moves[node] = whole[node.sig.template[1]]
-        elif op is REPLACE:
-            if node.inputs[1] in moves:
-                moves[node] = moves[node.inputs[1]]
-        elif op.kind == "custom":
-            raise RustorchRuntimeError(
-                f"taylor(): {node.meta.custom[0].__name__} is a Function with derivatives of its own, which give no series. "
-                "Use nested gradients."
-            )
-        elif op is not ALIAS and node.sig.tape:
-            active = tuple([a in moves and a.aval.dtype.kind >= FLOATING for a in node.inputs])
-            if any(active):
-                found = _curve(node, active, moves, order)
-                if type(node.sig.aval) is tuple:
-                    many[node] = [found[i : i + order] for i in range(0, len(found), order)]
-                else:
-                    moves[node] = found
-    return [moves.get(n) for n in outputs]
+def _tape(inputs) -> int:
+    return ON_TAPE if local.grad and any(n.tape for n in inputs) else NO_TAPE
 
 
-def _curve(node: Node, active, moves, order: int) -> list[Node]:
-    inputs = (*node.inputs, *[d for a, on in zip(node.inputs, active) if on for d in moves[a]])
+def series(outputs, given: dict[Node, list], order: int) -> list[list[Node | None] | None]:
+    """The derivatives 1 to ``order`` of ``outputs`` along a curve; those of the nodes in ``given`` are given.
+
+    A derivative that is None is zero.
+    """
+    curves = {n: [_times(d, 1 / math.factorial(k)) for k, d in enumerate(each, 1)] for n, each in given.items()}
+    found = _moved(outputs, curves, functools.partial(_curve, order), _no_series)
+    return [c and [_times(x, float(math.factorial(k))) for k, x in enumerate(c, 1)] for c in found]
+
+
+def _times(node: Node | None, factor: float) -> Node | None:
+    if node is None or factor == 1:
+        return node
+    return apply_node(TABLE["mul"], (ARRAY, NUMBER), (node,), (factor,))
+
+
+def _no_series(node: Node, moves):
+    raise RustorchRuntimeError(
+        f"taylor(): {node.meta.custom[0].__name__} is a Function with derivatives of its own, which give no series. "
+        "Use nested gradients."
+    )
+
+
+def _curve(order: int, node: Node, moves) -> list[list[Node | None] | None]:
+    nothing = (None,) * order
+    curves = [moves.get(a, nothing) for a in node.inputs]
+    masks = tuple([tuple([c is not None for c in curve]) for curve in curves])
+    inputs = (*node.inputs, *[c for curve in curves for c in curve if c is not None])
+    results = _masks(node.sig, masks, order)
     avals = node.sig.aval if type(node.sig.aval) is tuple else (node.sig.aval,)
-    out = tuple(_dense(a) for a in avals for _ in range(order))
-    sig = _sig("series", node.sig, (node.sig, active, order), inputs, out)
-    tape = ON_TAPE if local.grad and any(n.tape for n in inputs) else NO_TAPE
-    whole = Node(sig, inputs, node.numbers, tape)
-    return [select(whole, i) for i in range(len(out))]
+    out = tuple(_dense(a) for a, mask in zip(avals, results) for present in mask if present)
+    if not out:
+        return [None] * len(avals)
+    sig = _sig("series", node.sig, (node.sig, masks, order, results), inputs, out)
+    whole = Node(sig, inputs, node.numbers, _tape(inputs))
+    parts = iter([select(whole, i) for i in range(len(out))])
+    return [[next(parts) if present else None for present in mask] if any(mask) else None for mask in results]
+
+
+def _masks(forward: Sig, masks, order: int):
+    """Which coefficients of a node's results are not zero (cached)."""
+    key = ("masks", forward, masks, order)
+    found = SIGS.get(key)
+    if found is None:
+        with x64():
+            found = SIGS[key] = transform.series_masks(lower_sig, forward, masks, order)
+    return found
 
 
 def batched(outputs, given: dict[Node, Node], size: int, draws: Draws) -> list[Node | None]:
