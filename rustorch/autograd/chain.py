@@ -13,6 +13,7 @@ This is right only where sample ``i`` of every intermediate depends on sample ``
 from __future__ import annotations
 
 import math
+
 from rustorch.autograd.transforms.push import series
 from rustorch.autograd.transforms.region import is_select, region
 from rustorch.eager.modes import set_grad_enabled

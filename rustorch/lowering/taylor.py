@@ -58,7 +58,11 @@ def _through(eqn, given, order: int) -> list:
     value = bind(*[c[0] for c in given])
     many = eqn.primitive.multiple_results
     flat = list(value) if many else [value]
-    if not moving or not any(jnp.issubdtype(v.dtype, jnp.inexact) for v in flat) or name in _CONSTANT:
+    if (
+        not moving
+        or not any(jnp.issubdtype(v.dtype, jnp.inexact) for v in flat)
+        or (name in _CONSTANT and not jnp.iscomplexobj(flat[0]))
+    ):
         return [[v, *[None] * order] for v in flat]
     if name in _LINEAR and set(moving) <= set(_places(name, given)):
         parts = _linear(bind, given, _places(name, given), order, many)
@@ -146,7 +150,9 @@ def _elementwise(bind, given, moving, order: int) -> list:
     for i in moving:
 
         def partial(*arrays, i=i):
-            return jax.jvp(lambda x: bind(*arrays[:i], x, *arrays[i + 1 :]), (arrays[i],), (jnp.ones_like(arrays[i]),))[1]
+            return jax.jvp(lambda x: bind(*arrays[:i], x, *arrays[i + 1 :]), (arrays[i],), (jnp.ones_like(arrays[i]),))[
+                1
+            ]
 
         (slope,) = taylor(partial, [c[:order] for c in given], order - 1)
         total = [_add(t, _integrated(given[i], slope, k)) for k, t in enumerate(total, 1)]
@@ -255,14 +261,13 @@ def _pow(value, given, order, params):
     return total[1:]
 
 
-def _masked(mask_of):
-    """A rule for operations that pick: the coefficients times ``mask_of(value, x0)``."""
-
-    def rule(value, given, order, params):
-        mask = mask_of(value, given[0][0]).astype(value.dtype)
-        return [_times(c, mask) for c in given[0][1:]]
-
-    return rule
+def _abs(value, given, order, params):
+    x = given[0]
+    if not jnp.iscomplexobj(x[0]):
+        return [_times(c, jnp.sign(x[0])) for c in x[1:]]
+    parts = [[None if c is None else part(c) for c in x] for part in (jnp.real, jnp.imag)]
+    square = [_add(a, b) for a, b in zip(*[multiply(p, p, order) for p in parts])]
+    return _sqrt(value, [square], order, params)
 
 
 def _extreme(value, given, order, params):
@@ -331,7 +336,7 @@ _LINEAR = {
     "dynamic_update_slice": (0, 1), "pad": (0, 1), "scatter-add": (0, 2), "scatter": (0, 2), "select_n": 1,
 }  # fmt: skip
 _RULES = {
-    "abs": _masked(lambda y, x: jnp.sign(x)), "clamp": _clamp, "cos": _pair(-1, lambda x: -jnp.sin(x)), "cosh": _pair(1, jnp.sinh), "div": _div,
+    "abs": _abs, "clamp": _clamp, "cos": _pair(-1, lambda x: -jnp.sin(x)), "cosh": _pair(1, jnp.sinh), "div": _div,
     "exp": _recurrence(lambda y, k: y[k]), "integer_pow": _integer_pow, "log": _log,
     "logistic": _recurrence(_logistic_slope), "max": _extreme, "min": _extreme, "pow": _pow,
     "reduce_max": _reduce_extreme, "reduce_min": _reduce_extreme, "sin": _pair(-1, jnp.cos),
