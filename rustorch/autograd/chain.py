@@ -17,15 +17,14 @@ import math
 from rustorch.autograd.transforms.push import series
 from rustorch.autograd.transforms.region import is_select, region
 from rustorch.eager.modes import set_grad_enabled
-from rustorch.eager.nodes import apply_node
+from rustorch.eager.nodes import filled
 from rustorch.eager.recorder import wrap
 from rustorch.eager.state import local
 from rustorch.eager.views import node_of
 from rustorch.graph import FREED, Node
 from rustorch.graph.node import ensure_meta
 from rustorch.lowering.dependence import MIXED, rows
-from rustorch.lowering.ops.structural import ALIAS, ONES, REPLACE
-from rustorch.lowering.template import ARRAY
+from rustorch.lowering.ops.structural import ALIAS, REPLACE
 
 _WHOLE = "whole"  # the state of everything if there is only one sample
 
@@ -78,7 +77,7 @@ def onward(gradient: Node, targets, step) -> tuple[Node, Node] | None:
     if not chain.ends:
         return None
     order = chain.order + 1
-    v = apply_node(ONES, (ARRAY,), (chain.x,))
+    v = filled(chain.x.aval, 1)
     curve = [v, *[None] * (order - 1)]
     found = series([end for end, _, _ in chain.ends], {chain.x: curve}, order)
     total = None

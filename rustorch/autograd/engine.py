@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from rustorch.autograd import chain
 from rustorch.autograd.anomaly import refuse_nan
-from rustorch.eager.nodes import alias, apply_node, select
+from rustorch.eager.nodes import apply_node, filled, select
 from rustorch.eager.recorder import apply, wrap
 from rustorch.eager.state import local
 from rustorch.eager.storage import PENDING_LIMIT, flush
@@ -19,7 +19,7 @@ from rustorch.errors import GraphFreedError, RustorchRuntimeError
 from rustorch.graph import FREED, NO_TAPE, ON_TAPE, Node, Sig
 from rustorch.lowering.dependence import used
 from rustorch.lowering.infer import SIGS, remember
-from rustorch.lowering.ops.structural import ONES, REPLACE, SELECT, ZEROS
+from rustorch.lowering.ops.structural import REPLACE, SELECT
 from rustorch.lowering.table import TABLE, Op
 from rustorch.lowering.template import ARRAY
 
@@ -164,7 +164,7 @@ def _custom(node: Node, parts: dict, wanted, grads) -> None:
         if i in parts:
             cts.append(wrap(parts[i]))
         else:
-            cts.append(wrap(apply_node(ZEROS, (ARRAY,), (result,))) if ctx._materialize else None)
+            cts.append(wrap(filled(result.aval, 0)) if ctx._materialize else None)
     given = cls.vjp(ctx, cts)
     given = given if isinstance(given, tuple) else (given,)
     expected = len(args)
@@ -204,7 +204,7 @@ def vjp(node: Node, needs: tuple[bool, ...], ct) -> list[Node]:
     tape = NO_TAPE
     if local.grad and any(n.tape for n in inputs):
         # The gradient may not depend on all of these (that of a linear op only on the cotangent).
-        inputs = [n if on or not n.tape else alias(n) for n, on in zip(inputs, used(sig))]
+        inputs = [n if on or not n.tape else filled(n.aval, 0) for n, on in zip(inputs, used(sig))]
         tape = ON_TAPE if any(n.tape for n in inputs) else NO_TAPE
     grad = Node(sig, tuple(inputs), node.numbers, tape)
     return [select(grad, i) for i in range(len(sig.aval))] if type(sig.aval) is tuple else [grad]
@@ -291,7 +291,7 @@ def checked_roots(outputs, grad_tensors, what: str):
                 raise RustorchRuntimeError(
                     f"grad can be implicitly created only for real scalar outputs but got {node.aval.dtype}"
                 )
-            ct = apply_node(ONES, (ARRAY,), (node,))
+            ct = filled(node.aval, 1)
         else:
             if not isinstance(g, Tensor):
                 raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
@@ -311,7 +311,7 @@ def checked_roots(outputs, grad_tensors, what: str):
 
 def zeros_like(t: Tensor) -> Tensor:
     """Zeros shaped as ``t``, off the tape."""
-    return wrap(apply_node(ZEROS, (ARRAY,), (node_of(t),)))
+    return wrap(filled(node_of(t).aval, 0))
 
 
 def stack(tensors) -> Tensor:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from rustorch.dtypes import FLOATING
 from rustorch.eager.state import local
-from rustorch.graph import NO_TAPE, ON_TAPE, Aval, Node, Sig
+from rustorch.graph import NO_TAPE, ON_TAPE, Aval, Node, Sig, aval
 from rustorch.lowering.infer import SIGS, infer, remember
-from rustorch.lowering.ops.structural import ALIAS, REPLACE, SELECT
+from rustorch.lowering.ops.structural import ALIAS, FILL, REPLACE, SELECT
 from rustorch.lowering.table import Op
 from rustorch.lowering.template import ARRAY
 
 LEAF = Op(lambda: None, "leaf", name="leaf", method=False, function=False)
 
 
-def leaf(value, aval: Aval) -> Node:
+def leaf(value, of: Aval) -> Node:
     """A node that is already computed."""
-    key = (LEAF, aval)
-    sig = SIGS.get(key) or remember(key, Sig(LEAF, (), (), (), aval, NO_TAPE))
+    key = (LEAF, of)
+    sig = SIGS.get(key) or remember(key, Sig(LEAF, (), (), (), of, NO_TAPE))
     node = Node(sig, (), (), NO_TAPE)
     node.value = value
     return node
@@ -71,3 +71,13 @@ def alias(node: Node) -> Node:
 def replace(value: Node, history: Node) -> Node:
     """``value``'s value with ``history``'s gradient path."""
     return _renamed(REPLACE, (value, history), history.tape)
+
+
+def filled(like: Aval, value: int) -> Node:
+    """A constant in the shape and dtype of ``like``; it does not keep any node alive."""
+    key = (FILL, like, value)
+    sig = SIGS.get(key)
+    if sig is None:
+        out = aval(tuple(like.shape), like.dtype, like.device)
+        sig = remember(key, Sig(FILL, (out.shape, out.dtype, value), (), (), out, NO_TAPE))
+    return Node(sig, (), (), NO_TAPE)

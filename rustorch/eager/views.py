@@ -60,11 +60,10 @@ def _reread(t: Tensor) -> Node:
             s.epoch += 1  # other aliases of the data must not see the leaf
         elif not (node.is_leaf and node.meta.leaf() is t):
             node = _as_leaf(t, alias(node))
-    elif node is not old:
-        if old is not None and old.tape:
-            node = replace(node, old)
-        elif node.tape:
-            node = alias(node)
+    elif old is not None and old is not node and old.tape:
+        node = replace(node, old)
+    elif node.tape and (node is not old or node.is_leaf):
+        node = alias(node)  # another alias of the data has become a leaf, or has a history of its own
     t._node = node
     t._epoch = s.epoch
     return node

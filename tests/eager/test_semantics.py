@@ -489,3 +489,11 @@ def test_a_fill_stops_the_gradient(fill):
         return x.grad
 
     same(program)
+
+
+def test_a_detached_alias_made_before_the_leaf_was_used_stays_detached():
+    x = rustorch.tensor([2.0], requires_grad=True)
+    d = x.detach()
+    (x.sin() * d).sum().backward()
+    assert not d.requires_grad
+    assert x.grad.tolist() == pytest.approx([2 * math.cos(2)])

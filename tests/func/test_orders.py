@@ -60,7 +60,7 @@ FUNCTIONS = {
         lambda x: np.tanh(np.tanh(x @ W1.T + B1) @ W2.T + B2) @ W3.T,
     ),
     "softmax": (lambda x: rustorch.softmax(x * t(V) + rustorch.sin(x), 1), lambda x: softmax(x * V + np.sin(x))),
-    "LayerNorm": (lambda x: F.layer_norm(rustorch.sin(x * t(V)), (4,)), lambda x: layer_norm(np.sin(x * V))),
+    "LayerNorm": (lambda x: F.layer_norm(rustorch.sin(x * t(V)) + t(Q[0]), (4,)), lambda x: layer_norm(np.sin(x * V) + Q[0])),
     "attention": (
         lambda x: F.scaled_dot_product_attention(
             rustorch.sin(x[:, :, None] * t(Q)), t(K).expand(x.shape[0], 3, 4), x[:, :, None] * t(K)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from operator import attrgetter
 
-from rustorch.eager.nodes import apply_node
+from rustorch.eager.nodes import filled
 from rustorch.eager.state import local
 from rustorch.errors import RustorchRuntimeError
 from rustorch.graph import Aval, Node, Sig
 from rustorch.lowering.infer import SIGS, remember
-from rustorch.lowering.ops.structural import SELECT, ZEROS
+from rustorch.lowering.ops.structural import SELECT
 from rustorch.lowering.table import Op
 from rustorch.lowering.template import ARRAY
 
@@ -77,7 +77,7 @@ def region(outputs, sources, also=None) -> list[Node]:
 
 def zero_of(node: Node) -> Node:
     """A zero tangent for ``node``."""
-    return apply_node(ZEROS, (ARRAY,), (node,))
+    return filled(node.aval, 0)
 
 
 def is_select(node: Node) -> bool:

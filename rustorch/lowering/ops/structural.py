@@ -44,17 +44,9 @@ def _(needs, ct, value, history):
     return None, ct
 
 
-def _ones(input):
-    """The gradient that a scalar output starts with."""
-    return jnp.ones_like(input)
+def _fill(shape: tuple, dtype, value: int):
+    """A constant of a node's shape: the gradient that a scalar starts with, or one that nothing depends on."""
+    return jnp.full(shape, value, dtype.numpy)
 
 
-ONES = Op(_ones, "ones", name="ones_like", method=False, function=False, differentiable=False)
-
-
-def _zeros(input):
-    """The gradient of an input that nothing depends on."""
-    return jnp.zeros_like(input)
-
-
-ZEROS = Op(_zeros, "zeros", name="zeros_like", method=False, function=False, differentiable=False)
+FILL = Op(_fill, "fill", name="fill", method=False, function=False, differentiable=False)
