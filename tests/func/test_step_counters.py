@@ -137,3 +137,19 @@ def test_both_ways_of_inner_steps_agree():
             step(i)
         found.append(np.concatenate([p.detach().numpy().ravel() for p in params]))
     np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-5)
+
+
+def test_a_step_with_dropout_compiles_once():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 5), nn.Dropout(0.5), nn.Linear(5, 1), nn.Dropout1d(0.25))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    x = torch.tensor(np.ones((4, 3), np.float32))
+    before = counters()["compiled"]
+
+    def step(i):
+        optimizer.zero_grad()
+        model(x).square().sum().backward()
+        optimizer.step()
+
+    assert spend(step, warm=1) == 1
+    assert counters()["compiled"] - before == 1
