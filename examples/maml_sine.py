@@ -1,7 +1,7 @@
 """Learn to learn: MAML finds weights from which a few gradient steps fit any sine wave from ten points.
 
-    python examples/maml_sine.py                # about a minute and a half on two cores
-    python examples/maml_sine.py --steps 500 --inner-steps 1
+    python examples/maml_sine.py                # two to three minutes on two cores
+    python examples/maml_sine.py --steps 300 --inner-steps 1   # some seconds
 
 Each task is a sine wave of its own amplitude and phase. A meta-step takes a batch of tasks, adapts the
 weights to each by gradient descent (``torch.func.grad``, batched over tasks by ``torch.vmap``), and moves

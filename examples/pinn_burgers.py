@@ -1,14 +1,15 @@
 """Solve Burgers' equation with a network that is trained on the equation alone (a physics-informed network).
 
-    python examples/pinn_burgers.py             # about two minutes on two cores
+    python examples/pinn_burgers.py             # two to three minutes on two cores
     python examples/pinn_burgers.py --adam 100 --rounds 2 --points 500 --iterations 20   # some seconds
 
     u_t + u u_x = (0.01/pi) u_xx   for -1 < x < 1, 0 < t < 1,   u(0, x) = -sin(pi x),   u(t, -1) = u(t, 1) = 0
 
-The derivatives in the loss are nested ``torch.autograd.grad``; Adam finds the valley, on new points in each step; then
-rounds of L-BFGS walk down it, each on points that are denser where the equation is far from holding. Every step of Adam and every
-call of L-BFGS's closure is one compiled program. The exact solution (Cole and Hopf's, by quadrature) serves for
-the error only. Writes the solution, the exact one and their difference (pinn_burgers.png) into --out.
+The derivatives in the loss are nested ``torch.autograd.grad``. Adam finds the valley, on new points in each
+step; then rounds of L-BFGS walk down it, each on points that are denser where the equation is far from holding.
+Every step of Adam and every call of L-BFGS's closure is one compiled program. The exact solution (Cole and
+Hopf's, by quadrature) serves for the error only. Writes the solution, the exact one and their difference
+(pinn_burgers.png) into --out.
 
 Sources: Raissi, Perdikaris and Karniadakis, "Physics-informed neural networks", 2019; Wu et al., "A comprehensive
 study of non-adaptive and residual-based adaptive sampling for physics-informed neural networks", 2023; Basdevant et
