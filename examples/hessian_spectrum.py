@@ -1,6 +1,6 @@
 """Eigenvalues of the loss Hessian of a small convolutional network, by Lanczos' method on Hessian-vector products.
 
-    python examples/hessian_spectrum.py         # about two minutes on two cores
+    python examples/hessian_spectrum.py         # about one minute on two cores
     python examples/hessian_spectrum.py --epochs 1 --steps 20 --probes 1 --top 3
 
 Trains the network of digits_cnn.py for some epochs, then finds the largest eigenvalues of the Hessian of its

@@ -130,7 +130,7 @@ def train(model: Solution, args):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--adam", type=int, default=600, help="steps of Adam")
-    parser.add_argument("--rounds", type=int, default=10, help="rounds of L-BFGS, each on new points")
+    parser.add_argument("--rounds", type=int, default=12, help="rounds of L-BFGS, each on new points")
     parser.add_argument("--iterations", type=int, default=200, help="iterations of L-BFGS in a round")
     parser.add_argument("--points", type=int, default=2500)
     parser.add_argument("--width", type=int, default=32)
