@@ -3,5 +3,6 @@
 from rustorch.optim import lr_scheduler as lr_scheduler
 from rustorch.optim.adam import Adam as Adam
 from rustorch.optim.adamw import AdamW as AdamW
+from rustorch.optim.lbfgs import LBFGS as LBFGS
 from rustorch.optim.optimizer import Optimizer as Optimizer
 from rustorch.optim.sgd import SGD as SGD

@@ -242,15 +242,15 @@ class Optimizer:
             {**{k: v for k, v in g.items() if k != "params"}, "params": [index[id(p)] for p in g["params"]]}
             for g in self.param_groups
         ]
-        state = {
-            index[id(p)]: {k: self.pack_state(k, v) for k, v in s.items()}
-            for p, s in self.state.items()
-            if id(p) in index
-        }
+        state = {index[id(p)]: self.pack(s) for p, s in self.state.items() if id(p) in index}
         out = {"state": state, "param_groups": groups}
         for hook in self._state_hooks["save_post"].values():
             out = hook(self, out) or out
         return out
+
+    def pack(self, entries: dict) -> dict:
+        """A parameter's state as it is saved."""
+        return {k: self.pack_state(k, v) for k, v in entries.items()}
 
     def pack_state(self, name: str, value):
         """A state entry as it is saved: step counts are float tensors, as in PyTorch."""
@@ -289,6 +289,8 @@ class Optimizer:
     def _load_entry(self, p: Tensor, name: str, value):
         if name == "step":
             return int(value.item() if hasattr(value, "item") else value)
+        if isinstance(value, list):
+            return [self._load_entry(p, name, x) for x in value]
         if hasattr(value, "detach") and hasattr(value, "shape"):
             t = value if isinstance(value, Tensor) else from_host(np.asarray(value))
             t = t.detach().clone()

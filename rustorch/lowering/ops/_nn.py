@@ -31,8 +31,8 @@ def piece(**options):
 
 
 def noise(**options):
-    """Declare a random building block (``key`` and ``counter`` first)."""
-    return random(namespace=NAMESPACE, function=False, method=False, out=False, **options)
+    """Declare a random building block (``key`` and ``counter`` first, which differ in every call)."""
+    return random(namespace=NAMESPACE, function=False, method=False, out=False, always_lift=True, **options)
 
 
 def need_float(x, kernel: str) -> None:

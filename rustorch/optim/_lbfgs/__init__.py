@@ -1,0 +1,1 @@
+"""What L-BFGS is made of: its memory of curvature and its line search."""
