@@ -31,7 +31,7 @@ def show_graph(t: Tensor, limit: int = 200) -> str:
     lines = [f"${i} : {leaf.aval}" for i, leaf in enumerate(plan.leaves)]
     for n in plan.nodes[:limit]:
         arguments = _arguments(n.sig.template, iter(names[a] for a in n.inputs), iter(n.numbers))
-        if n.sig.op.kind == "vjp":
+        if n.inputs and not n.sig.template:  # the gradient, tangent, series or batch of another node
             arguments = ", ".join(names[a] for a in n.inputs)
         aval = "(" + ", ".join(map(str, n.aval)) + ")" if type(n.aval) is tuple else str(n.aval)
         lines.append(f"{names[n]} = {n.sig.op.name}({arguments}) : {aval}")
@@ -50,7 +50,7 @@ def _arguments(template, arrays, numbers) -> str:
         elif type(entry) is Group:
             out.append(f"({_arguments(entry, arrays, numbers)})")
         else:
-            out.append(", ".join(map(str, entry)) if isinstance(entry, tuple) else str(entry))
+            out.append(f"({', '.join(map(str, entry))})" if isinstance(entry, tuple) else str(entry))
     return ", ".join(out)
 
 
