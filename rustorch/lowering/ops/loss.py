@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -98,8 +99,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
     check(a is b, f"Found dtype {b.alias} but expected {a.alias}")
     need_float(input, "binary_cross_entropy")
     x, t = widened(input), widened(target)
-    # A logarithm below the floor is constant; PyTorch's gradient there divides by 1e-12 instead.
-    loss = -(t * _floored_log(x) + (1 - t) * _floored_log(1 - x))
+    loss = _cross_entropy(x, t)
     return reduced((loss if weight is None else loss * weight).astype(input.dtype), reduction)
 
 
@@ -107,27 +107,18 @@ def _floored_log(x):
     return jnp.maximum(jnp.log(x), -100)
 
 
-@binary_cross_entropy.vjp
-def _(needs, ct, input, target, weight=None, size_average=None, reduce=None, reduction="mean"):
-    reduction = reduction_name(size_average, reduce, reduction)
-    x, t, g = widened(input), widened(target), widened(ct)
-    g = g / input.size if reduction == "mean" else g
-    g = jnp.broadcast_to(g, x.shape)
-    scaled = g if weight is None else g * weight
-    dx = scaled * (x - t) / jnp.maximum((1 - x) * x, 1e-12) if needs[0] else None
-    dt = scaled * (_floored_log(1 - x) - _floored_log(x)) if needs[1] else None
-    if weight is None:
-        return dx, dt
-    dw = None
-    if needs[2]:
-        from_loss = g * -(t * _floored_log(x) + (1 - t) * _floored_log(1 - x))
-        dw = _sum_to(from_loss, weight.shape)
-    return dx, dt, dw
+@jax.custom_jvp
+def _cross_entropy(x, t):
+    return -(t * _floored_log(x) + (1 - t) * _floored_log(1 - x))
 
 
-def _sum_to(x, shape):
-    x = x.sum(tuple(range(x.ndim - len(shape))))
-    return x.sum(tuple(i for i, n in enumerate(shape) if n != x.shape[i]), keepdims=True)
+@_cross_entropy.defjvp
+def _(primals, tangents):
+    (x, t), (dx, dt) = primals, tangents
+    # A logarithm below the floor is constant; PyTorch's gradient there divides by 1e-12 instead.
+    change = dx * (x - t) / jnp.maximum((1 - x) * x, 1e-12) + dt * (_floored_log(1 - x) - _floored_log(x))
+    return _cross_entropy(x, t), change
+
 
 
 @layer()
@@ -305,17 +296,6 @@ def pairwise_distance(x1, x2, p: Number = 2.0, eps: Number = 1e-6, keepdim: bool
     x1, x2, _ = _pair(x1, x2)
     need_float(x1, "linalg_vector_norm")
     return p_norm(x1 - x2 + like(eps, x1), p, -1, keepdim)
-
-
-@layer(also=("torch",), dear=True)
-def pdist(input, p: Number = 2.0):
-    """‖xᵢ - xⱼ‖_p for every pair i < j of rows: (N, D) → (N·(N - 1)/2)."""
-    check(input.ndim == 2, f"pdist only supports 2D tensors, got: {input.ndim}D")
-    need_float(input, "pdist")
-    i, j = jnp.triu_indices(input.shape[0], 1)
-    if not i.size:
-        return jnp.zeros(0, input.dtype)
-    return p_norm(input[i] - input[j], p, -1)
 
 
 @layer(grad_name="MeanBackward0")

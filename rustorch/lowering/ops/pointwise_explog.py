@@ -209,17 +209,32 @@ def sinc(input):
     return jnp.sinc(widened(input)).astype(input.dtype)
 
 
+def _adding(add, exp):
+    """``add`` of two arrays with PyTorch's derivatives, also where one of them is infinite."""
+    run = jax.custom_jvp(add)
+
+    @run.defjvp
+    def _(primals, tangents):
+        (x, y), (dx, dy) = primals, tangents
+        return run(x, y), dx / (1 + exp(y - x)) + dy / (1 + exp(x - y))
+
+    return lambda x, y: (add if is_complex(x) else run)(*jnp.broadcast_arrays(x, y))
+
+
+_logaddexp = _adding(jnp.logaddexp, jnp.exp)
+_logaddexp2 = _adding(lambda x, y: (jnp.logaddexp(x * np.log(2), y * np.log(2)) / np.log(2)).astype(x.dtype), jnp.exp2)
+
+
 @pointwise(inplace=False)
 def logaddexp(input, other):
     """``log(exp(input) + exp(other))`` without overflow."""
-    return jnp.logaddexp(input, other)
+    return _logaddexp(input, other)
 
 
 @pointwise(inplace=False)
 def logaddexp2(input, other):
     """``log2(2**input + 2**other)`` without overflow."""
-    scale = np.log(2)
-    return (jnp.logaddexp(input * scale, other * scale) / scale).astype(input.dtype)
+    return _logaddexp2(input, other)
 
 
 def _times_log(x, y, log, edge):

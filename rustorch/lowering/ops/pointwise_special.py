@@ -89,8 +89,12 @@ def ndtri(input):
     return _narrow(jsp.ndtri, input)
 
 
+@jax.custom_jvp
 def _lgamma(x):
     return lax.lgamma(x)
+
+
+_lgamma.defjvp(lambda p, t: (_lgamma(p[0]), t[0] * _digamma(p[0])))
 
 
 @pointwise(promote="float")
@@ -105,10 +109,30 @@ def gammaln(input):
     return _narrow(_lgamma, input)
 
 
+@jax.custom_jvp
 def _digamma(x):
     zero = x == 0
     pole = jnp.where(jnp.signbit(x), jnp.inf, -jnp.inf).astype(x.dtype)
     return jnp.where(zero, pole, lax.digamma(jnp.where(zero, 1, x)))
+
+
+_digamma.defjvp(lambda p, t: (_digamma(p[0]), t[0] * _polygamma_of(1)(p[0])))
+
+
+def _trigamma(x):
+    """The derivative of digamma: reflected to the right half, raised beyond 6, then its asymptotic series.
+
+    ``lax.polygamma`` is wrong left of 0.
+    """
+    left = x < 0.5
+    z = jnp.where(left, 1 - x, x)
+    total = jnp.zeros_like(z)
+    for _ in range(8):
+        total, z = total + 1 / (z * z), z + 1
+    r = 1 / (z * z)
+    series = 1 / 6 - r * (1 / 30 - r * (1 / 42 - r * (1 / 30 - r * 5 / 66)))
+    total = total + (1 + 0.5 / z + r * series) / z
+    return jnp.where(left, jnp.square(math.pi / jnp.sin(math.pi * x)) - total, total)
 
 
 @pointwise(promote="float", also=_SPECIAL)
@@ -129,7 +153,7 @@ def _polygamma_of(n: int):
 
     @jax.custom_jvp
     def of(x):
-        return lax.polygamma(jnp.full_like(x, n), x)
+        return _trigamma(x) if n == 1 else lax.polygamma(jnp.full_like(x, n), x)
 
     of.defjvp(lambda p, t: (of(p[0]), t[0] * _polygamma_of(n + 1)(p[0])))
     return of
@@ -155,7 +179,7 @@ def mvlgamma(input, p: int):
 
 def _multi(x, p):
     wide = widened(x)
-    shifts = [lax.lgamma(wide - 0.5 * j) for j in range(p)]
+    shifts = [_lgamma(wide - 0.5 * j) for j in range(p)]
     out = sum(shifts[1:], shifts[0]) + p * (p - 1) / 4 * math.log(math.pi)
     return out.astype(x.dtype)
 
