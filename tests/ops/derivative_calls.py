@@ -109,15 +109,23 @@ def _kind(sample):
     return (one(sample.input), one(sample.args), tuple((k, one(v)) for k, v in sorted(sample.kwargs.items())))
 
 
-def _entries():
+def _entries(derived):
     found = []
     for info in op_db:
         if info.variant_test_name == "partial_views":  # on storages that the sample itself lays out
             continue
-        if lookup(info.name) is None or not info.supports_autograd or not info.supports_dtype(torch.float64, "cpu"):
-            continue
-        found.append(Entry(info))
+        if lookup(info.name) is not None and info.supports_dtype(torch.float64, "cpu"):
+            if bool(info.supports_autograd) == derived:
+                found.append(Entry(info))
     return found
 
 
-ENTRIES = _entries()
+ENTRIES = _entries(True)
+# In place, which PyTorch refuses for a tensor that requires grad; or creations, which have no input.
+_OTHERS = {
+    "arange", "empty", "empty_permuted", "empty_strided", "eye", "full", "normal", "ones", "randint", "randn", "resize_",
+    "resize_as_", "scalar_tensor", "zeros",
+    # Computed on the host: no history here, in PyTorch one that has no derivative.
+    "histogram", "histogramdd", "unique", "unique_consecutive",
+}  # fmt: skip
+UNDERIVED = [e for e in _entries(False) if e.name not in _OTHERS and not e.name.startswith("signal.")]

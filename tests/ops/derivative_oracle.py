@@ -12,6 +12,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import rustorch
+from rustorch.lowering import compile as compiler
 
 
 def lookup(name: str):
@@ -49,7 +50,7 @@ def _torch(name):
     found = torch
     for part in name.split("."):
         found = getattr(found, part, None)
-    return found or getattr(torch.Tensor, name)
+    return found if callable(found) else getattr(torch.Tensor, name)
 
 
 def _flat(out):
@@ -183,6 +184,17 @@ def close_or_zero(ours, theirs, what, rtol):
 
 
 @contextmanager
+def plain_code():
+    """Programs without LLVM's dear passes: each of them runs once."""
+    options = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+    before, compiler.compiler_options = compiler.compiler_options, lambda where: options
+    try:
+        yield
+    finally:
+        compiler.compiler_options = before
+
+
+@contextmanager
 def quiet():
     """No warnings; attention without its fused kernel, which has no second derivative in PyTorch."""
     with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
@@ -195,7 +207,7 @@ def check(calls, *, order=2, forward=True, values=True, rtol=1e-7, finite=False)
 
     ``finite``: where PyTorch's second gradient is NaN, ours is a number.
     """
-    with quiet():
+    with quiet(), plain_code():
         ours = [derivatives(rustorch, c, order) if values else None for c in calls]
         modes = [both_modes(c) if forward else None for c in calls]
         theirs = [derivatives(torch, c, order) if values else None for c in calls]

@@ -79,6 +79,8 @@ def tangents(outputs, given: dict[Node, Node]) -> list[Node | None]:
 
 
 def _tangent(node: Node, active, moves) -> Node:
+    if node.sig.op.lacks is not None:
+        node.sig.op.refuse(node.sig.template, active, forward=True)
     inputs = (*node.inputs, *[moves[a] for a, on in zip(node.inputs, active) if on])
     sig = _sig("jvp", node.sig, (node.sig, active), inputs, _each(node.sig.aval, _dense))
     tape = ON_TAPE if local.grad and any(n.tape for n in inputs) else NO_TAPE

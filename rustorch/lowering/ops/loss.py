@@ -22,6 +22,7 @@ from rustorch.lowering.ops._nn import (
     together,
     widened,
 )
+from rustorch.lowering.ops.pointwise_explog import x_log_y
 from rustorch.lowering.promote import cast, dtype_of
 from rustorch.lowering.table import Number
 
@@ -81,7 +82,7 @@ def huber_loss(input, target, reduction: str = "mean", delta: Number = 1.0, weig
     a, b, w = _pair(input, target, weight, "huber_cpu")
     delta = like(delta, a)
     d = jnp.abs(a - b)
-    loss = jnp.where(d <= delta, 0.5 * d * d, delta * (d - 0.5 * delta))
+    loss = jnp.where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta))
     return _weighted(loss, w, reduction_name(None, None, reduction))
 
 
@@ -157,8 +158,7 @@ def kl_div(input, target, size_average=None, reduce=None, reduction: str = "mean
     if log_target:
         loss = jnp.exp(t) * (t - x)
     else:
-        zero = t == 0
-        loss = jnp.where(zero, 0, t * jnp.log(jnp.where(zero, 1, t))) - t * x
+        loss = x_log_y(t, t) - t * x
     if reduction == "batchmean":
         return reduced(loss, "sum") / (input.shape[0] if input.ndim else 1)
     return reduced(loss, reduction)

@@ -125,7 +125,7 @@ def _floor_quotient(a, b):
     return jnp.where(b == 0, lax.stop_gradient(a / b), whole)
 
 
-@pointwise(grad_name="NotImplemented")
+@pointwise(grad_name="NotImplemented", lacks=(None, "derivative for aten::floor_divide is not implemented"))
 def floor_divide(input: Number, other: Number):
     """The largest whole number not above ``input / other``."""
     return _floor_quotient(input, other)

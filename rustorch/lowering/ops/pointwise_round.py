@@ -127,13 +127,10 @@ def ldexp(input, other):
     return jnp.multiply(*promoted("same", input, jnp.exp2(as_float(other))))
 
 
-@pointwise(inplace=True)
+@pointwise(grad_name="NotImplemented", lacks=(None, "derivative for aten::nextafter is not implemented"))
 def nextafter(input, other):
     """The next floating-point number from ``input`` towards ``other``."""
     return jnp.nextafter(*jnp.broadcast_arrays(input, other))
-
-
-nextafter.differentiable = False
 
 
 @pointwise(promote=None, saves=False, inplace=False, out=False)

@@ -195,25 +195,30 @@ def _fixed_first(f):
     return lambda a, x: f(lax.stop_gradient(a), x)
 
 
-@pointwise(promote="float")
+_NO_IGAMMA, _NO_IGAMMAC, _NO_ZETA = (
+    ((0,), f"the derivative for '{name}' is not implemented.") for name in ("igamma: input", "igammac: input", "zeta")
+)
+
+
+@pointwise(promote="float", lacks=_NO_IGAMMA)
 def igamma(input, other):
     """The regularised lower incomplete gamma function ``P(input, other)``."""
     return _fixed_first(jsp.gammainc)(*jnp.broadcast_arrays(input, other))
 
 
-@pointwise(promote="float")
+@pointwise(promote="float", lacks=_NO_IGAMMAC)
 def igammac(input, other):
     """The regularised upper incomplete gamma function ``Q(input, other)``."""
     return _fixed_first(jsp.gammaincc)(*jnp.broadcast_arrays(input, other))
 
 
-@pointwise(promote="float", namespace="special", grad_name="IgammaBackward0")
+@pointwise(promote="float", namespace="special", grad_name="IgammaBackward0", lacks=_NO_IGAMMA)
 def gammainc(input, other):
     """The regularised lower incomplete gamma function."""
     return igamma.body(input, other)
 
 
-@pointwise(promote="float", namespace="special", grad_name="IgammacBackward0")
+@pointwise(promote="float", namespace="special", grad_name="IgammacBackward0", lacks=_NO_IGAMMAC)
 def gammaincc(input, other):
     """The regularised upper incomplete gamma function."""
     return igammac.body(input, other)
@@ -230,7 +235,7 @@ def _(p, t):
     return _zeta(x, q), t[1] * -x * _zeta(x + 1, q)
 
 
-@pointwise(promote="float", namespace="special", grad_name="SpecialZetaBackward0")
+@pointwise(promote="float", namespace="special", grad_name="SpecialZetaBackward0", lacks=_NO_ZETA)
 def zeta(input: Number, other: Number):
     """The Hurwitz zeta function, ``sum over k of (other + k) ** -input``."""
     x, q = jnp.broadcast_arrays(input, other)
@@ -306,13 +311,13 @@ def i1e(input):
     return _narrow(_i1e, input)
 
 
-@pointwise(promote="float", namespace="special", name="modified_bessel_i0")
+@pointwise(promote="float", namespace="special", name="modified_bessel_i0", differentiable=False)
 def _modified_i0(input):
     """The modified Bessel function of the first kind, order 0."""
     return _narrow(_i0, input)
 
 
-@pointwise(promote="float", namespace="special", name="modified_bessel_i1")
+@pointwise(promote="float", namespace="special", name="modified_bessel_i1", differentiable=False)
 def _modified_i1(input):
     """The modified Bessel function of the first kind, order 1."""
     return _narrow(_i1, input)
