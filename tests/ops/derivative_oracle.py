@@ -83,6 +83,8 @@ def _convert(lib, x, leaves):
             return rustorch.device(str(x))
         if isinstance(x, torch.memory_format | torch.layout):
             return getattr(rustorch, str(x).split(".")[1])
+        if isinstance(x, torch.nn.PairwiseDistance):
+            return rustorch.nn.PairwiseDistance(x.norm, x.eps, x.keepdim)
         if callable(x) and getattr(torch.nn.functional, getattr(x, "__name__", "?"), None) is x:
             return getattr(rustorch.nn.functional, x.__name__)
     return x

@@ -265,7 +265,7 @@ def cosine_similarity(x1, x2, dim: int = 1, eps: Number = 1e-8):
     need_float(x1, "cosine_similarity")
     ndim = max(x1.ndim, x2.ndim)
     axis = wrap_dim(dim, ndim)
-    x1, x2 = jnp.broadcast_arrays(x1, x2)
+    x1, x2 = (jnp.atleast_1d(x) for x in jnp.broadcast_arrays(x1, x2))
     return _cosine(x1, x2, axis, like(eps, x1))
 
 

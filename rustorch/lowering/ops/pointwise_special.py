@@ -119,20 +119,28 @@ def _digamma(x):
 _digamma.defjvp(lambda p, t: (_digamma(p[0]), t[0] * _polygamma_of(1)(p[0])))
 
 
-def _trigamma(x):
-    """The derivative of digamma: reflected to the right half, raised beyond 6, then its asymptotic series.
+def _reflected_polygamma(n, x):
+    """The ``n``-th derivative of digamma; ``lax.polygamma`` itself is wrong left of 0.
 
-    ``lax.polygamma`` is wrong left of 0.
+    ``psi_n(x) = (-1)^n psi_n(1 - x) - pi^(n+1) cot^(n)(pi x)``.
     """
-    left = x < 0.5
-    z = jnp.where(left, 1 - x, x)
-    total = jnp.zeros_like(z)
-    for _ in range(8):
-        total, z = total + 1 / (z * z), z + 1
-    r = 1 / (z * z)
-    series = 1 / 6 - r * (1 / 30 - r * (1 / 42 - r * (1 / 30 - r * 5 / 66)))
-    total = total + (1 + 0.5 / z + r * series) / z
-    return jnp.where(left, jnp.square(math.pi / jnp.sin(math.pi * x)) - total, total)
+    left = x <= 0
+    right = lax.polygamma(jnp.full_like(x, n), jnp.where(left, 1 - x, x))
+    angle = math.pi * (x - jnp.round(x))
+    return jnp.where(left, (-1) ** n * right - math.pi ** (n + 1) * _cot_slope(n, jnp.cos(angle) / jnp.sin(angle)), right)
+
+
+def _cot_slope(n, c):
+    """The ``n``-th derivative of the cotangent, a polynomial in the cotangent ``c`` itself."""
+    powers = [0, 1]
+    for _ in range(n):  # d p(c) = -p'(c) (1 + c^2)
+        slope = [k * p for k, p in enumerate(powers)][1:]
+        powers = [-(a + b) for a, b in zip([*slope, 0, 0], [0, 0, *slope])]
+    odd = n % 2 == 0
+    *rest, out = powers[odd::2]
+    for p in reversed(rest):  # all have one sign, so that a pole is infinite
+        out = out * c * c + p
+    return out * c if odd else out
 
 
 @pointwise(promote="float", also=_SPECIAL)
@@ -153,7 +161,7 @@ def _polygamma_of(n: int):
 
     @jax.custom_jvp
     def of(x):
-        return _trigamma(x) if n == 1 else lax.polygamma(jnp.full_like(x, n), x)
+        return _reflected_polygamma(n, x)
 
     of.defjvp(lambda p, t: (of(p[0]), t[0] * _polygamma_of(n + 1)(p[0])))
     return of

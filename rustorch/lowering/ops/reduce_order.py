@@ -164,7 +164,7 @@ def _quantile(input, q, dim, keepdim, interpolation, ignore_nan, name):
             if dim is None
             else jnp.expand_dims(out, wrap_dim(dim, ndim) + 1)
             if ndim
-            else out[:, 0]
+            else out
         )
     return out[0] if q.ndim == 0 else out
 
