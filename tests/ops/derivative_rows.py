@@ -98,6 +98,7 @@ MODES = [
     row("nn.functional.gumbel_softmax", X(2, 3)),
     row("nn.functional.scaled_dot_product_attention", X(2, 3, 4), X(2, 3, 4), X(2, 3, 4), dropout_p=0.5),
     row("nn.functional.rrelu", X(2, 3), training=True),
+    row("normal", P(3), fn=lambda lib: lambda std: lib.normal(0.5, std)),
     row("_standard_gamma", P(3), fn=lambda lib: lib._standard_gamma),
 ]  # fmt: skip
 

@@ -193,11 +193,15 @@ def _product_tangent(out, x, s, places, dx, ds):
     zeros = zx.astype(np.int32).at[places].add(zs.astype(np.int32), mode=_IN)
     nonzero = _COMBINE["prod"](jnp.where(zx, 1, x), jnp.where(zs, 1, s), places)
 
-    def others(factor, is_zero, zeros, nonzero, out):
-        return jnp.where(is_zero, jnp.where(zeros == 1, nonzero, 0), out / jnp.where(is_zero, 1, factor))
+    zero_sum = jnp.where(zx, x, 0).at[places].add(jnp.where(zs, s, 0), mode=_IN)
 
-    here = [t.at[places].get(mode="clip") for t in (zeros, nonzero, out)]
-    return (dx * others(x, zx, zeros, nonzero, out)).at[places].add(ds * others(s, zs, *here), mode=_IN)
+    def others(factor, is_zero, zeros, nonzero, out, zero_sum):
+        # Of two zeros each is what the other is multiplied by; that matters to the second derivative.
+        beside = jnp.where(zeros == 1, nonzero, jnp.where(zeros == 2, (zero_sum - factor) * nonzero, 0))
+        return jnp.where(is_zero, beside, out / jnp.where(is_zero, 1, factor))
+
+    here = [t.at[places].get(mode="clip") for t in (zeros, nonzero, out, zero_sum)]
+    return (dx * others(x, zx, zeros, nonzero, out, zero_sum)).at[places].add(ds * others(s, zs, *here), mode=_IN)
 
 
 _COMBINE = {
