@@ -47,7 +47,14 @@ class Entry:
         self.order = 2 if info.supports_gradgrad and info.name != "nn.functional.ctc_loss" else 1
         # Where a place is written twice, PyTorch's modes differ; the variant "grad" has no such samples.
         self.forward = "max_unpool" not in self.id or self.id.endswith("grad")
+        # Equal singular values: PyTorch divides by zero, the derivative here is 0.
+        self.finite = info.variant_test_name == "subgradients_at_zero"
         self.random = info.name in RANDOM
+
+    @property
+    def options(self) -> dict:
+        """How to check its calls."""
+        return {"order": self.order, "forward": self.forward, "values": not self.random, "finite": self.finite}
 
     def calls(self, limit=None):
         """Its samples as calls: all, or a few that differ most."""

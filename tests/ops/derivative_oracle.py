@@ -164,9 +164,7 @@ def numpy_of(t):
 def close(ours, theirs, what, rtol=1e-7):
     """Equal shape, dtype and, to ``rtol`` of the largest, values; NaN equals NaN."""
     assert tuple(ours.shape) == tuple(theirs.shape), f"{what}: shape {ours.shape} instead of {theirs.shape}"
-    assert str(ours.dtype) == str(theirs.dtype), (
-        f"{what}: {ours.dtype} instead of {theirs.dtype}"
-    )
+    assert str(ours.dtype) == str(theirs.dtype), f"{what}: {ours.dtype} instead of {theirs.dtype}"
     a, b = numpy_of(ours), numpy_of(theirs)
     if a.dtype.kind not in "fc":
         np.testing.assert_array_equal(a, b, err_msg=what)

@@ -69,7 +69,9 @@ ROWS = [
     row("embedding", X(5, 2), torch.tensor([1, 0, 4, 1]), fn=lambda lib: lambda w, i: lib.embedding(w, i)),
     row("istft", X(5, 4, 2), fn=_spectrum),
     row("max_pool1d_with_indices", X(2, 2, 6), 2, fn=lambda lib: lib.max_pool1d_with_indices),
-    row("nn.functional.max_pool1d_with_indices", X(2, 2, 6), 2, fn=lambda lib: lib.nn.functional.max_pool1d_with_indices),
+    row(
+        "nn.functional.max_pool1d_with_indices", X(2, 2, 6), 2, fn=lambda lib: lib.nn.functional.max_pool1d_with_indices
+    ),
     row("nn.functional.max_pool2d_with_indices", _image, 2, fn=lambda lib: lib.nn.functional.max_pool2d_with_indices),
     row("nn.functional.max_pool3d_with_indices", _volume, 2, fn=lambda lib: lib.nn.functional.max_pool3d_with_indices),
     row("nn.functional.adaptive_max_pool1d", X(2, 2, 6), 3, return_indices=True),

@@ -28,7 +28,7 @@ def samples(entry):
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.id)
 def test_derivatives(entry):
-    check(samples(entry), order=entry.order, forward=entry.forward, values=not entry.random)
+    check(samples(entry), **entry.options)
 
 
 @pytest.mark.slow
@@ -36,7 +36,7 @@ def test_derivatives(entry):
 def test_derivatives_of_all_samples(entry):
     calls = entry.calls()
     for start in range(0, len(calls), 8):
-        check(calls[start : start + 8], order=entry.order, forward=entry.forward, values=not entry.random)
+        check(calls[start : start + 8], **entry.options)
 
 
 @pytest.mark.parametrize("start", range(0, len(ROWS), 8))

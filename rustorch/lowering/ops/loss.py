@@ -121,7 +121,6 @@ def _(primals, tangents):
     return _cross_entropy(x, t), change
 
 
-
 @layer()
 def binary_cross_entropy_with_logits(
     input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean", pos_weight=None

@@ -127,7 +127,9 @@ def _reflected_polygamma(n, x):
     left = x <= 0
     right = lax.polygamma(jnp.full_like(x, n), jnp.where(left, 1 - x, x))
     angle = math.pi * (x - jnp.round(x))
-    return jnp.where(left, (-1) ** n * right - math.pi ** (n + 1) * _cot_slope(n, jnp.cos(angle) / jnp.sin(angle)), right)
+    return jnp.where(
+        left, (-1) ** n * right - math.pi ** (n + 1) * _cot_slope(n, jnp.cos(angle) / jnp.sin(angle)), right
+    )
 
 
 def _cot_slope(n, c):
