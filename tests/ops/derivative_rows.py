@@ -53,7 +53,6 @@ ROWS = [
     row("conj", C(3), fn=lambda lib: lambda x: x.conj() * 2),
     row("real", C(3), fn=lambda lib: lambda x: x.real * x.imag),
     row("view_as_real", C(3)),
-    row("positive", X(3)),
     row("conv_tbc", X(5, 2, 3), X(3, 3, 4), X(4), 1),
     row("copy_", X(2, 3), X(3), fn=lambda lib: _written),
     row("masked_write", X(2, 3), X(1), fn=lambda lib: lambda x, v: _masked(x, v.reshape(()))),
@@ -74,9 +73,24 @@ ROWS = [
     ),
     row("nn.functional.max_pool2d_with_indices", _image, 2, fn=lambda lib: lib.nn.functional.max_pool2d_with_indices),
     row("nn.functional.max_pool3d_with_indices", _volume, 2, fn=lambda lib: lib.nn.functional.max_pool3d_with_indices),
-    row("nn.functional.adaptive_max_pool1d", X(2, 2, 6), 3, return_indices=True),
-    row("nn.functional.adaptive_max_pool2d", _image, 3, return_indices=True),
-    row("nn.functional.adaptive_max_pool3d", _volume, 2, return_indices=True),
+    row(
+        "nn.functional.adaptive_max_pool1d_with_indices",
+        X(2, 2, 6),
+        3,
+        fn=lambda lib: lib.nn.functional.adaptive_max_pool1d_with_indices,
+    ),
+    row(
+        "nn.functional.adaptive_max_pool2d_with_indices",
+        _image,
+        3,
+        fn=lambda lib: lib.nn.functional.adaptive_max_pool2d_with_indices,
+    ),
+    row(
+        "nn.functional.adaptive_max_pool3d_with_indices",
+        _volume,
+        2,
+        fn=lambda lib: lib.nn.functional.adaptive_max_pool3d_with_indices,
+    ),
     row("nn.functional.lp_pool1d", P(2, 2, 6), 2.0, 2),
     row("nn.functional.lp_pool2d", P(2, 2, 4, 4), 2.0, 2),
     row("nn.functional.lp_pool3d", P(1, 2, 4, 4, 4), 2.0, 2),
@@ -98,14 +112,17 @@ ROWS = [
 MODES = [
     row("vander", X(4), 3),
     row("nn.functional.gumbel_softmax", X(2, 3)),
+    row("nn.functional.alpha_dropout", X(2, 3), 0.5, True),
     row("nn.functional.scaled_dot_product_attention", X(2, 3, 4), X(2, 3, 4), X(2, 3, 4), dropout_p=0.5),
     row("nn.functional.rrelu", X(2, 3), training=True),
     row("normal", P(3), fn=lambda lib: lambda std: lib.normal(0.5, std)),
     row("_standard_gamma", P(3), fn=lambda lib: lib._standard_gamma),
 ]  # fmt: skip
 
-# Ops on the tape in name only: their results are integers, or PyTorch refuses their derivative (test_no_derivative).
+# Ops on the tape in name only: their results are integers, or PyTorch refuses their derivative.
 NO_DERIVATIVE = {
     "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "gcd", "lcm",
-    "floor_divide", "geqrf", "heaviside", "native_channel_shuffle", "nextafter",
+    "floor_divide", "geqrf", "heaviside", "native_channel_shuffle",
+    "nn.functional.native_channel_shuffle",
+    "positive",  # the public function gives its input itself
 }  # fmt: skip
