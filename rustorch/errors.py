@@ -40,6 +40,10 @@ class DeviceError(RustorchRuntimeError):
     """Tensors on different devices, or a device that this machine does not have."""
 
 
+class NoDerivativeError(RustorchRuntimeError, NotImplementedError):
+    """A derivative that PyTorch does not have either."""
+
+
 class GraphFreedError(RustorchRuntimeError):
     """``backward`` through a graph that an earlier ``backward`` already released."""
 

@@ -190,6 +190,8 @@ def _custom(node: Node, parts: dict, wanted, grads) -> None:
 def vjp(node: Node, needs: tuple[bool, ...], ct) -> list[Node]:
     """Gradient nodes for the inputs that ``needs`` marks, given the output's cotangent(s)."""
     forward = node.sig
+    if forward.op.lacks is not None:
+        forward.op.refuse(forward.template, needs)
     multi = type(forward.aval) is tuple
     given = tuple([i in ct for i in range(len(forward.aval))]) if multi else (True,)
     uses_output = forward.op.vjp_rule is not None and forward.op.vjp_uses_output

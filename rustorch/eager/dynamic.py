@@ -9,12 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from rustorch import dtypes
+from rustorch.eager.indexing import expanded, scatter
 from rustorch.eager.inplace import write_out
 from rustorch.eager.publish import overload, put
 from rustorch.eager.recorder import apply, from_host, value_of
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.variants import return_type
 from rustorch.errors import DTypeError, RustorchRuntimeError, check, wrap_dim
+from rustorch.lowering.ops import indexing
 from rustorch.lowering.ops.gather import index_select, masked_select_at
 from rustorch.lowering.ops.shape import repeat_each
 
@@ -205,6 +207,19 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     if out is not None:
         results = tuple(write_out(o, r, "histogram") for o, r in zip(out, results))
     return return_type("histogram", ("hist", "bin_edges"))(*results)
+
+
+@overload
+def index_put(input, indices, values, accumulate=False):
+    """``input`` with ``values`` written, or added, at index tensors, one per dimension; masks stand for their places."""
+    return apply(indexing.index_put, (input, expanded(input, indices), values, accumulate))
+
+
+@overload
+def index_put_(self, indices, values, accumulate=False):
+    """In-place form of ``index_put``."""
+    scatter(self, tuple(indices), values, accumulate)
+    return self
 
 
 @overload

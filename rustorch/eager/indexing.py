@@ -196,7 +196,7 @@ def _slice(k: slice, n: int):
     return (start if length else min(start, n)), length, step
 
 
-def _expanded(t: Tensor, advanced):
+def expanded(t: Tensor, advanced):
     """Index tensors one per dimension: masks become the positions of their true entries."""
     out = []
     for k in advanced:
@@ -233,7 +233,7 @@ def _check_bounds(t: Tensor, indices) -> None:
 
 def gather(t: Tensor, advanced) -> Tensor:
     """Read ``t`` at index tensors; one entry per leading dimension."""
-    return apply(index, (t, _expanded(t, advanced)))
+    return apply(index, (t, expanded(t, advanced)))
 
 
 def scatter(t: Tensor, advanced, value, accumulate: bool = False) -> None:
@@ -245,7 +245,7 @@ def scatter(t: Tensor, advanced, value, accumulate: bool = False) -> None:
             else _as_value(t, value)
         )
     check_writable(t)
-    indices = _expanded(t, advanced)
+    indices = expanded(t, advanced)
     if value.dtype is not t.dtype:
         if value.ndim:
             raise RuntimeError(

@@ -53,7 +53,9 @@ def _hang(name: str, fn, reflected=None, inplace=None) -> None:
 
 
 def scalar(value, like: Tensor) -> Tensor:
-    """A number as a 0-dim tensor beside ``like``."""
+    """A number as a 0-dim tensor beside ``like``; a tensor as it is."""
+    if isinstance(value, Tensor):
+        return value
     return from_host(np.asarray(value, of_number(value).numpy), like.device)
 
 

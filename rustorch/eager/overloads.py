@@ -211,6 +211,7 @@ def equal(input, other) -> bool:
 @overload(method=False)
 def gradient(input, *, spacing=1, dim=None, edge_order=1):
     """Numerical derivatives of samples along each dimension, as a list."""
+    spacing = 1 if spacing is None else spacing
     if dim is None:
         many = isinstance(spacing, (list, tuple))
         dims = tuple(range(len(spacing))) if many else tuple(range(input.ndim))

@@ -20,7 +20,7 @@ def function_of(op: Op):
         fn = _view_function(op)
     else:
         fn = _general(op)
-        if op.kind == "pointwise" and op.namespace in ("torch", "special"):
+        if op.kind == "pointwise" and op.fields is None and op.namespace in ("torch", "special"):
             if len(op.params) >= 1 and op.required == 1 and not op.lifts[0]:
                 fn = _unary(op, fn)
             elif len(op.params) >= 2 and op.required == 2:
@@ -81,9 +81,10 @@ def _unary(op: Op, general):
 def _binary(op: Op, general):
     """The same for a tensor and a tensor or number, with nothing on the way."""
 
-    def function(input, other, *args, **kwargs):
-        if args or kwargs or not isinstance(input, Tensor):
-            return general(input, other, *args, **kwargs)
+    def function(input, *args, **kwargs):
+        if kwargs or len(args) != 1 or not isinstance(input, Tensor):
+            return general(input, *args, **kwargs)
+        other = args[0]
         a = input._node if input._epoch == input._storage.epoch else node_of(input)
         if isinstance(other, Tensor):
             b = other._node if other._epoch == other._storage.epoch else node_of(other)

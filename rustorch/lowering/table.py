@@ -19,7 +19,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from rustorch.errors import NoDerivativeError, RustorchRuntimeError
 from rustorch.lowering import promote as promotion
+from rustorch.lowering.template import ARRAY
 
 Number = Any  # annotation: a Python number here is a runtime value, even an int
 Dims = Any  # annotation: ints that may also be given one by one, ``x.permute(1, 0)``
@@ -35,13 +37,13 @@ class Op:
         "name", "namespace", "kind", "body", "lower", "params", "required", "defaults", "keyword_only",
         "lifts", "variadic", "aliases", "method", "function", "inplace", "out", "strides", "differentiable",
         "dear", "saves", "fields", "vjp_rule", "vjp_uses_output", "known_names", "known_rule", "grad_name", "always_lift", "scatter", "doc",
-        "also",
+        "also", "lacks",
     )  # fmt: skip
 
     def __init__(self, body: Callable, kind: str, *, name=None, namespace="torch", promote=None, aliases=(),
                  method=None, function=True, inplace=None, out=None, differentiable=True, dear=False,
                  saves=True, fields=None, grad_name=None, always_lift=False, scatter=None, strides=None,
-                 also=()):  # fmt: skip
+                 also=(), lacks=None):  # fmt: skip
         code = body.__code__
         skip = 1 if kind == "view" else 0  # view bodies take the array module first
         positional = code.co_argcount
@@ -81,6 +83,7 @@ class Op:
         self.always_lift = always_lift
         self.scatter = scatter
         self.doc = body.__doc__
+        self.lacks = lacks  # (tensor arguments or None for all, whose derivative PyTorch lacks; its error message)
         self.also = also  # further namespaces with the same op: ``torch.relu`` beside ``nn.functional.relu``
 
     def __call__(self, *args, **kwargs):
@@ -144,6 +147,24 @@ class Op:
             if missing:
                 raise TypeError(f"{self.name}() missing required argument '{missing[0]}' (pos {len(bound) + 1})")
         return bound
+
+    def refuse(self, template, needs, forward: bool = False) -> None:
+        """Raise PyTorch's error if it has no derivative for an argument that ``needs`` marks.
+
+        Raises:
+            RuntimeError: (``NotImplementedError`` where PyTorch raises that) no such derivative.
+        """
+        where, text = self.lacks
+        places = [i for i, a in enumerate(template) if a is ARRAY]
+        if not any(need for i, need in zip(places, needs) if where is None or i in where):
+            return
+        if forward and text.startswith("the "):
+            raise NoDerivativeError(
+                f"Trying to use forward AD with {self.name} that does not support it because it has not been implemented yet."
+            )
+        if forward:
+            raise NoDerivativeError(f"Trying to use forward AD with aten::{self.name} that does not support it.")
+        raise (NoDerivativeError if text.startswith("the ") else RustorchRuntimeError)(text)
 
     def __repr__(self) -> str:
         return f"<Op {self.qualified}>"

@@ -94,6 +94,8 @@ def tangents(outputs, given: dict[Node, Node]) -> list[Node | None]:
 
 def _tangent(node: Node, moves) -> list[Node | None]:
     active = tuple([a in moves for a in node.inputs])
+    if node.sig.op.lacks is not None:
+        node.sig.op.refuse(node.sig.template, active, forward=True)
     inputs = (*node.inputs, *[moves[a] for a, on in zip(node.inputs, active) if on])
     sig = _sig("jvp", node.sig, (node.sig, active), inputs, _each(node.sig.aval, _dense))
     whole = Node(sig, inputs, node.numbers, _tape(inputs))

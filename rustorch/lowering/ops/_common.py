@@ -46,12 +46,24 @@ def _magnitude(x):
     return jnp.abs(x)
 
 
-_magnitude.defjvp(lambda p, t: (jnp.abs(p[0]), t[0] * jnp.sign(p[0])))
+_magnitude.defjvp(lambda p, t: (_magnitude(p[0]), t[0] * jnp.sign(p[0])))
 
 
 def magnitude(x):
     """``|x|`` with derivative 0 at 0; JAX takes 1 there."""
     return _magnitude(x) if is_float(x) else jnp.abs(x)
+
+
+@jax.custom_jvp
+def length(square):
+    """The square root of a sum of squares, with derivative 0 at 0; the second derivative there is NaN, as PyTorch's."""
+    return jnp.sqrt(square)
+
+
+@length.defjvp
+def _(primals, tangents):
+    out = length(*primals)
+    return out, tangents[0] * jnp.where(out == 0, 0, 0.5 / out)
 
 
 def widened(x):
@@ -128,7 +140,7 @@ def reduced_sum(ct, x, like):
 
 __all__ = [
     "BOOL", "COMPLEX", "FLOATING", "UnsupportedError", "as_float", "cast", "constant", "dims_of", "dtype_of", "expand_over",
-    "is_complex", "is_float", "is_inexact", "jax", "lift", "magnitude",
+    "is_complex", "is_float", "is_inexact", "jax", "length", "lift", "magnitude",
     "need_floating", "promoted", "reduced_sum", "result_dtype",
     "sum_to", "to_floating", "unsupported", "widened",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from jax import lax
 from rustorch.dtypes import FLOATING
 from rustorch.errors import ArgumentTypeError, ArgumentValueError, RustorchRuntimeError, ShapeMismatchError, check
 from rustorch.lowering.kernels.sums import wide
-from rustorch.lowering.ops._common import magnitude
+from rustorch.lowering.ops._common import length, magnitude
 from rustorch.lowering.promote import broadcast_shape, cast, dtype_of, is_number, result_dtype
 from rustorch.lowering.table import op, pointwise, random
 
@@ -149,9 +149,7 @@ def p_norm(x, p, axis: int, keepdims: bool = False):
 
 
 def _euclidean(x, axis, keepdims):
-    square = (x * x).sum(axis, keepdims=keepdims)
-    zero = square == 0
-    return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, square)))
+    return length((x * x).sum(axis, keepdims=keepdims))
 
 
 def _general(x, p, axis, keepdims):

@@ -13,6 +13,7 @@ from rustorch import dtypes
 from rustorch.dtypes import FLOATING
 from rustorch.errors import check, wrap_dim
 from rustorch.lowering import kernels
+from rustorch.lowering.ops._common import magnitude
 from rustorch.lowering.ops._nn import activation, layer, like, need_float, noise, piece, static, widened
 from rustorch.lowering.promote import cast, dtype_of
 from rustorch.lowering.table import Number, op
@@ -61,11 +62,23 @@ def _elu(x, alpha, inner=1, scale=1):
     return (jnp.where(z > 0, z, curve) * scale).astype(x.dtype)
 
 
+def _elu_vjp(ct, x, alpha, inner=1, scale=1):
+    z = widened(x)
+    # At the corner the slope is the curve's, but it does not bend there, as in PyTorch.
+    slope = jnp.where(z > 0, 1, alpha * inner * jnp.exp(jnp.where(z < 0, z, 0) * inner)) * scale
+    return ((ct * slope).astype(x.dtype),)
+
+
 @activation(inplace=True)
 def elu(input, alpha: Number = 1.0, inplace: bool = False):
     """x where positive, else ``alpha`` · (eˣ - 1). Any shape."""
     need_float(input, "elu_cpu")
     return _elu(input, alpha)
+
+
+@elu.vjp
+def _(needs, ct, input, alpha=1.0, inplace=False):
+    return _elu_vjp(ct, input, alpha)
 
 
 @activation(inplace=True, also=("torch",), grad_name="EluBackward0")
@@ -75,12 +88,22 @@ def selu(input, inplace: bool = False):
     return _elu(input, _SELU_ALPHA, scale=_SELU_SCALE)
 
 
+@selu.vjp
+def _(needs, ct, input, inplace=False):
+    return _elu_vjp(ct, input, _SELU_ALPHA, scale=_SELU_SCALE)
+
+
 @activation(inplace=True, also=("torch",))
 def celu(input, alpha: Number = 1.0, inplace: bool = False):
     """x where positive, else ``alpha`` · (e^(x/alpha) - 1): ELU with slope 1 at 0."""
     need_float(input, "elu_cpu")
     check(not static(alpha) or alpha != 0, "ZeroDivisionError: alpha cannot be 0 for CELU")
     return _elu(input, alpha, inner=1 / alpha)
+
+
+@celu.vjp
+def _(needs, ct, input, alpha=1.0, inplace=False):
+    return _elu_vjp(ct, input, alpha, inner=1 / alpha)
 
 
 @activation()
@@ -126,7 +149,7 @@ def softplus(input, beta: Number = 1.0, threshold: Number = 20.0):
 def softsign(input):
     """x / (1 + |x|). Any shape."""
     x = _float(input)
-    return x / (1 + jnp.abs(x))
+    return x / (1 + magnitude(x))
 
 
 @activation(grad_name="SubBackward0")

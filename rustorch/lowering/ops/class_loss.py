@@ -195,10 +195,10 @@ def _(input, target, weight=None, size_average=None, ignore_index=-100, *_):
 
 def _rows(input, target, name):
     check(
-        input.ndim in (1, 2) and input.size,
+        input.ndim <= 2 and input.size,
         f"{name}: Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(input.shape)}",
     )
-    return input if input.ndim == 2 else input[None]
+    return input if input.ndim == 2 else input.reshape(1, -1)
 
 
 @layer()
@@ -234,7 +234,7 @@ def multi_margin_loss(
 
 @multi_margin_loss.known("target")
 def _(input, target, *_):
-    check(known.outside(target, input.shape[-1]) is None, "target out of range")
+    check(known.outside(target, input.shape[-1] if input.ndim else 1) is None, "target out of range")
 
 
 @layer()

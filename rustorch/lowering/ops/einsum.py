@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 from rustorch import dtypes
 from rustorch.errors import DTypeError, ShapeMismatchError, check, wrap_dim
+from rustorch.lowering.ops._common import length, magnitude
 from rustorch.lowering.ops.matmul import conj, same_dtype
 from rustorch.lowering.promote import cast, dtype_of, result_dtype
 from rustorch.lowering.table import op
@@ -162,11 +164,6 @@ def bilinear(input1, input2, weight, bias=None):
     return out if bias is None else out + bias
 
 
-def _root(s):
-    """``sqrt`` with derivative 0 at 0."""
-    return jnp.where(s == 0, 0, jnp.sqrt(jnp.where(s == 0, 1, s)))
-
-
 @op(function=False, method=False, name="cdist", dear=True)
 def cdist(x1, x2, p=2, by_product=False):
     """Distances between all rows of ``x1`` and all rows of ``x2`` in the ``p``-norm.
@@ -192,21 +189,33 @@ def cdist(x1, x2, p=2, by_product=False):
 
 def _by_product(x, y):
     squares = (x * x).sum(-1)[..., :, None] + (y * y).sum(-1)[..., None, :] - 2 * (x @ jnp.swapaxes(y, -1, -2))
-    return _root(jnp.maximum(squares, 0))
+    return length(jnp.maximum(squares, 0))
+
+
+@jax.custom_jvp
+def _largest(size):
+    """The largest along the last dimension; in PyTorch's gradient of a distance every tie counts in full."""
+    return size.max(-1)
+
+
+@_largest.defjvp
+def _(primals, tangents):
+    out = _largest(*primals)
+    return out, jnp.where(primals[0] == out[..., None], tangents[0], 0).sum(-1)
 
 
 def distance(difference, p):
     """The ``p``-norm over the last dimension; its derivative at 0 is 0."""
-    size = jnp.abs(difference)
+    size = magnitude(difference)
     if isinstance(p, str):
-        return size.max(-1) if size.shape[-1] else jnp.zeros(size.shape[:-1], size.dtype)
+        return _largest(size) if size.shape[-1] else jnp.zeros(size.shape[:-1], size.dtype)
     if isinstance(p, int):
         if p == 0:
             return (difference != 0).astype(difference.dtype).sum(-1)
         if p == 1:
             return size.sum(-1)
         if p == 2:
-            return _root((difference * difference).sum(-1))
+            return length((difference * difference).sum(-1))
     p = cast(p, dtype_of(difference))
     zero = size == 0
     powers = jnp.where(zero, 0, jnp.where(zero, 1, size) ** p).sum(-1)

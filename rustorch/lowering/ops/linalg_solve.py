@@ -365,7 +365,7 @@ def orgqr(input, tau):
     return householder_product(input, tau)
 
 
-@op(fields=("a", "tau"), dear=True, differentiable=False)
+@op(fields=("a", "tau"), dear=True, lacks=(None, "the derivative for 'geqrf' is not implemented."))
 def geqrf(input):
     """QR decomposition in packed form: reflections below the diagonal, R on and above it."""
     floating(input, "geqrf")

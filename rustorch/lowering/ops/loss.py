@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -21,6 +22,7 @@ from rustorch.lowering.ops._nn import (
     together,
     widened,
 )
+from rustorch.lowering.ops.pointwise_explog import x_log_y
 from rustorch.lowering.promote import cast, dtype_of
 from rustorch.lowering.table import Number
 
@@ -80,7 +82,7 @@ def huber_loss(input, target, reduction: str = "mean", delta: Number = 1.0, weig
     a, b, w = _pair(input, target, weight, "huber_cpu")
     delta = like(delta, a)
     d = jnp.abs(a - b)
-    loss = jnp.where(d <= delta, 0.5 * d * d, delta * (d - 0.5 * delta))
+    loss = jnp.where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta))
     return _weighted(loss, w, reduction_name(None, None, reduction))
 
 
@@ -98,8 +100,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
     check(a is b, f"Found dtype {b.alias} but expected {a.alias}")
     need_float(input, "binary_cross_entropy")
     x, t = widened(input), widened(target)
-    # A logarithm below the floor is constant; PyTorch's gradient there divides by 1e-12 instead.
-    loss = -(t * _floored_log(x) + (1 - t) * _floored_log(1 - x))
+    loss = _cross_entropy(x, t)
     return reduced((loss if weight is None else loss * weight).astype(input.dtype), reduction)
 
 
@@ -107,27 +108,17 @@ def _floored_log(x):
     return jnp.maximum(jnp.log(x), -100)
 
 
-@binary_cross_entropy.vjp
-def _(needs, ct, input, target, weight=None, size_average=None, reduce=None, reduction="mean"):
-    reduction = reduction_name(size_average, reduce, reduction)
-    x, t, g = widened(input), widened(target), widened(ct)
-    g = g / input.size if reduction == "mean" else g
-    g = jnp.broadcast_to(g, x.shape)
-    scaled = g if weight is None else g * weight
-    dx = scaled * (x - t) / jnp.maximum((1 - x) * x, 1e-12) if needs[0] else None
-    dt = scaled * (_floored_log(1 - x) - _floored_log(x)) if needs[1] else None
-    if weight is None:
-        return dx, dt
-    dw = None
-    if needs[2]:
-        from_loss = g * -(t * _floored_log(x) + (1 - t) * _floored_log(1 - x))
-        dw = _sum_to(from_loss, weight.shape)
-    return dx, dt, dw
+@jax.custom_jvp
+def _cross_entropy(x, t):
+    return -(t * _floored_log(x) + (1 - t) * _floored_log(1 - x))
 
 
-def _sum_to(x, shape):
-    x = x.sum(tuple(range(x.ndim - len(shape))))
-    return x.sum(tuple(i for i, n in enumerate(shape) if n != x.shape[i]), keepdims=True)
+@_cross_entropy.defjvp
+def _(primals, tangents):
+    (x, t), (dx, dt) = primals, tangents
+    # A logarithm below the floor is constant; PyTorch's gradient there divides by 1e-12 instead.
+    change = dx * (x - t) / jnp.maximum((1 - x) * x, 1e-12) + dt * (_floored_log(1 - x) - _floored_log(x))
+    return _cross_entropy(x, t), change
 
 
 @layer()
@@ -166,8 +157,7 @@ def kl_div(input, target, size_average=None, reduce=None, reduction: str = "mean
     if log_target:
         loss = jnp.exp(t) * (t - x)
     else:
-        zero = t == 0
-        loss = jnp.where(zero, 0, t * jnp.log(jnp.where(zero, 1, t))) - t * x
+        loss = x_log_y(t, t) - t * x
     if reduction == "batchmean":
         return reduced(loss, "sum") / (input.shape[0] if input.ndim else 1)
     return reduced(loss, reduction)
@@ -274,7 +264,7 @@ def cosine_similarity(x1, x2, dim: int = 1, eps: Number = 1e-8):
     need_float(x1, "cosine_similarity")
     ndim = max(x1.ndim, x2.ndim)
     axis = wrap_dim(dim, ndim)
-    x1, x2 = jnp.broadcast_arrays(x1, x2)
+    x1, x2 = (jnp.atleast_1d(x) for x in jnp.broadcast_arrays(x1, x2))
     return _cosine(x1, x2, axis, like(eps, x1))
 
 
@@ -305,17 +295,6 @@ def pairwise_distance(x1, x2, p: Number = 2.0, eps: Number = 1e-6, keepdim: bool
     x1, x2, _ = _pair(x1, x2)
     need_float(x1, "linalg_vector_norm")
     return p_norm(x1 - x2 + like(eps, x1), p, -1, keepdim)
-
-
-@layer(also=("torch",), dear=True)
-def pdist(input, p: Number = 2.0):
-    """‖xᵢ - xⱼ‖_p for every pair i < j of rows: (N, D) → (N·(N - 1)/2)."""
-    check(input.ndim == 2, f"pdist only supports 2D tensors, got: {input.ndim}D")
-    need_float(input, "pdist")
-    i, j = jnp.triu_indices(input.shape[0], 1)
-    if not i.size:
-        return jnp.zeros(0, input.dtype)
-    return p_norm(input[i] - input[j], p, -1)
 
 
 @layer(grad_name="MeanBackward0")

@@ -276,7 +276,7 @@ def normalize(input, p: Number = 2.0, dim: int = 1, eps: Number = 1e-12):
     """x / max(‖x‖_p, eps) along ``dim``. Any shape, kept."""
     axis = wrap_dim(dim, input.ndim)
     need_float(input, "linalg_vector_norm")
-    norm = p_norm(input, p, axis, True)
+    norm = p_norm(input, p, axis, True) if input.ndim else p_norm(input[None], p, 0)
     floor = like(eps, norm)
     return input / jnp.where(norm < floor, floor, norm)
 

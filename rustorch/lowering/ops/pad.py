@@ -62,10 +62,12 @@ def _extend(x, d, low, high, mode):
         )
     elif mode == "circular":
         check(low <= n and high <= n, "Padding value causes wrapping around more than once.")
-    if low < 0 or high < 0:
-        x = lax.slice_in_dim(x, max(-low, 0), n - max(-high, 0), axis=d)
+    first, last = max(-low, 0), max(-high, 0)
+    if mode == "circular":  # wraps what the cut leaves; the others extend first
+        x, first, last = lax.slice_in_dim(x, first, n - last, axis=d), 0, 0
     before, after = _BORDERS[mode](x, d, max(low, 0), max(high, 0))
-    return lax.concatenate([p for p in (before, x, after) if p is not None], d)
+    x = lax.concatenate([p for p in (before, x, after) if p is not None], d)
+    return lax.slice_in_dim(x, first, x.shape[d] - last, axis=d) if first or last else x
 
 
 def _reflect(x, d, low, high):

@@ -125,7 +125,7 @@ def _floor_quotient(a, b):
     return jnp.where(b == 0, lax.stop_gradient(a / b), whole)
 
 
-@pointwise(grad_name="NotImplemented")
+@pointwise(grad_name="NotImplemented", lacks=(None, "derivative for aten::floor_divide is not implemented"))
 def floor_divide(input: Number, other: Number):
     """The largest whole number not above ``input / other``."""
     return _floor_quotient(input, other)
@@ -286,12 +286,35 @@ def lerp(input, end, weight: Number):
     return jnp.where(jnp.abs(weight) < 0.5, input + weight * (end - input), end - (end - input) * (1 - weight))
 
 
+def _held(x, edge, inside):
+    """``x`` where ``inside``, else ``edge``; NaN stays, but without its gradient, as in PyTorch."""
+    nan = (x != x) & (edge == edge)
+    return jnp.where(inside, x, jnp.where(nan, lax.stop_gradient(x), edge))
+
+
 def _below(x, high):
-    return jnp.where((x > high) | (high != high), high, x) if is_float(x) else jnp.minimum(x, high)
+    return _held(x, high, x <= high) if is_float(x) else jnp.minimum(x, high)
 
 
 def _above(x, low):
-    return jnp.where((x < low) | (low != low), low, x) if is_float(x) else jnp.maximum(x, low)
+    return _held(x, low, x >= low) if is_float(x) else jnp.maximum(x, low)
+
+
+def _picking(pick, behind):
+    """``pick`` of two arrays; ties share the gradient, and both have it where one is NaN, as in PyTorch."""
+    run = jax.custom_jvp(pick)
+
+    @run.defjvp
+    def _(primals, tangents):
+        x, y = primals
+        share = jnp.where(x == y, 0.5, 1).astype(x.dtype)
+        dx, dy = (t * jnp.where(lost, 0, share) for t, lost in zip(tangents, (behind(x, y), behind(y, x))))
+        return run(x, y), dx + dy
+
+    return lambda x, y: (run if is_float(x) else pick)(x, y)
+
+
+_larger, _smaller = _picking(jnp.maximum, lax.lt), _picking(jnp.minimum, lax.gt)
 
 
 def _clamp_name(t):
@@ -332,7 +355,7 @@ def maximum(input, other):
     """The larger of the two; ties share the gradient."""
     if is_complex(input):
         raise RustorchRuntimeError("maximum not implemented for complex tensors.")
-    return jnp.maximum(input, other)
+    return _larger(*jnp.broadcast_arrays(input, other))
 
 
 @pointwise(inplace=False)
@@ -340,7 +363,7 @@ def minimum(input, other):
     """The smaller of the two; ties share the gradient."""
     if is_complex(input):
         raise RustorchRuntimeError("minimum not implemented for complex tensors.")
-    return jnp.minimum(input, other)
+    return _smaller(*jnp.broadcast_arrays(input, other))
 
 
 @pointwise(inplace=False)

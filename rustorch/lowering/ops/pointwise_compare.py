@@ -205,7 +205,7 @@ def isclose(input, other, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: b
     return close | (jnp.isfinite(gap) & (gap <= allowed))
 
 
-@pointwise(inplace=True, promote="same", differentiable=False)
+@pointwise(grad_name="NotImplemented", lacks=(None, "derivative for aten::heaviside is not implemented"))
 def heaviside(input, values):
     """0 below zero, 1 above, ``values`` at zero."""
     one = jnp.ones((), input.dtype)

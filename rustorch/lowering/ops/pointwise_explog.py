@@ -170,10 +170,18 @@ def acosh(input):
     return jnp.arccosh(input)
 
 
+@jax.custom_jvp
+def _atanh(x):
+    return jnp.arctanh(x)
+
+
+_atanh.defjvp(lambda p, t: (_atanh(p[0]), t[0] / (1 - jnp.square(p[0]))))
+
+
 @pointwise(promote="float", aliases=("arctanh",))
 def atanh(input):
     """The inverse of ``tanh``."""
-    return jnp.arctanh(input)
+    return _atanh(input)
 
 
 @pointwise(promote="float")
@@ -190,17 +198,24 @@ def expit(input):
     return sigmoid.body(input)
 
 
+@jax.custom_jvp
+def _log_odds(x):
+    return jnp.log(x / (1 - x))
+
+
+_log_odds.defjvp(lambda p, t: (_log_odds(p[0]), t[0] / (p[0] * (1 - p[0]))))
+
+
 @pointwise(promote="float", also=("special",))
 def logit(input, eps: float = None):
     """``log(x / (1 - x))``, with ``x`` first forced into ``[eps, 1 - eps]`` if ``eps`` is given."""
     x = widened(input)
-    if eps is None:
-        inside = (x >= 0) & (x <= 1)
-        safe = jnp.where(inside, x, 0.5)
-        return jnp.where(inside, jnp.log(safe / (1 - safe)), jnp.nan).astype(input.dtype)
-    low, high = jnp.asarray(eps, x.dtype), 1 - jnp.asarray(eps, x.dtype)
-    z = jnp.where(x < low, low, jnp.where(x > high, high, x))
-    return jnp.log(z / (1 - z)).astype(input.dtype)
+    low, high = (0, 1) if eps is None else (jnp.asarray(eps, x.dtype), 1 - jnp.asarray(eps, x.dtype))
+    inside = (x >= low) & (x <= high)
+    safe = jnp.where(inside, x, 0.5)
+    edge = jnp.nan if eps is None else _log_odds(jnp.where(x < low, low, jnp.where(x > high, high, 0.5)))
+    edge = lax.stop_gradient(jnp.where(x != x, jnp.nan, edge))
+    return jnp.where(inside, _log_odds(safe), edge).astype(input.dtype)
 
 
 @pointwise(promote="float", also=("special",))
@@ -209,25 +224,52 @@ def sinc(input):
     return jnp.sinc(widened(input)).astype(input.dtype)
 
 
+def _adding(add, exp):
+    """``add`` of two arrays with PyTorch's derivatives, also where one of them is infinite."""
+    run = jax.custom_jvp(add)
+
+    @run.defjvp
+    def _(primals, tangents):
+        (x, y), (dx, dy) = primals, tangents
+        return run(x, y), dx / (1 + exp(y - x)) + dy / (1 + exp(x - y))
+
+    return lambda x, y: (add if is_complex(x) else run)(*jnp.broadcast_arrays(x, y))
+
+
+_logaddexp = _adding(jnp.logaddexp, jnp.exp)
+_logaddexp2 = _adding(lambda x, y: (jnp.logaddexp(x * np.log(2), y * np.log(2)) / np.log(2)).astype(x.dtype), jnp.exp2)
+
+
 @pointwise(inplace=False)
 def logaddexp(input, other):
     """``log(exp(input) + exp(other))`` without overflow."""
-    return jnp.logaddexp(input, other)
+    return _logaddexp(input, other)
 
 
 @pointwise(inplace=False)
 def logaddexp2(input, other):
     """``log2(2**input + 2**other)`` without overflow."""
-    scale = np.log(2)
-    return (jnp.logaddexp(input * scale, other * scale) / scale).astype(input.dtype)
+    return _logaddexp2(input, other)
 
 
-def _times_log(x, y, log, edge):
-    """``x * log(y)``, 0 where ``x`` is 0 (unless ``y`` is NaN); its gradient there is 0 too."""
-    zero = (x == 0) & (y == y)
-    inner = jnp.where(zero & (y <= edge), 1, y)
-    # At x = 0 and y inside the domain the gradient is that of the plain product.
-    return jnp.where(zero & (y <= edge), 0, x * log(inner))
+def _product_with(log, edge):
+    """``x * log(y)``, 0 where ``x`` is 0 (unless ``y`` is NaN), with PyTorch's derivatives; ``log(edge)`` is infinite."""
+
+    @jax.custom_jvp
+    def run(x, y):
+        none = (x == 0) & (y == y) & ((y <= edge) | jnp.isinf(y))
+        return jnp.where(none, 0, x * log(jnp.where(none, 1, y)))
+
+    @run.defjvp
+    def _(primals, tangents):
+        (x, y), (dx, dy) = primals, tangents
+        by_x = jnp.where((x == 0) & (y <= edge), 0, log(y))
+        return run(x, y), dx * by_x + dy * (x / (y - edge))
+
+    return lambda x, y: run(*jnp.broadcast_arrays(x, y))
+
+
+x_log_y, x_log1p_y = _product_with(jnp.log, 0), _product_with(jnp.log1p, -1)
 
 
 def _xlog1py_name(t):
@@ -243,15 +285,13 @@ def _xlog1py_name(t):
 )
 def xlogy(input: Number, other: Number):
     """``input * log(other)``, 0 where ``input`` is 0."""
-    out = _times_log(input, other, jnp.log, 0)
-    return jnp.where((input == 0) & jnp.isinf(other), 0, out)
+    return x_log_y(input, other)
 
 
 @pointwise(promote="float", namespace="special", grad_name=_xlog1py_name)
 def xlog1py(input: Number, other: Number):
     """``input * log1p(other)``, 0 where ``input`` is 0."""
-    out = _times_log(input, other, jnp.log1p, -1)
-    return jnp.where((input == 0) & jnp.isinf(other), 0, out)
+    return x_log1p_y(input, other)
 
 
 @jax.custom_jvp

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -127,13 +128,18 @@ def ldexp(input, other):
     return jnp.multiply(*promoted("same", input, jnp.exp2(as_float(other))))
 
 
+@jax.custom_jvp
+def _next(x, y):
+    return jnp.nextafter(x, y)
+
+
+_next.defjvp(lambda p, t: (_next(*p), jnp.where(p[0] == p[1], 0, t[0])))
+
+
 @pointwise(inplace=True)
 def nextafter(input, other):
-    """The next floating-point number from ``input`` towards ``other``."""
-    return jnp.nextafter(*jnp.broadcast_arrays(input, other))
-
-
-nextafter.differentiable = False
+    """The next floating-point number from ``input`` towards ``other``; it moves as ``input`` does."""
+    return _next(*jnp.broadcast_arrays(input, other))
 
 
 @pointwise(promote=None, saves=False, inplace=False, out=False)

@@ -89,8 +89,12 @@ def ndtri(input):
     return _narrow(jsp.ndtri, input)
 
 
+@jax.custom_jvp
 def _lgamma(x):
     return lax.lgamma(x)
+
+
+_lgamma.defjvp(lambda p, t: (_lgamma(p[0]), t[0] * _digamma(p[0])))
 
 
 @pointwise(promote="float")
@@ -105,10 +109,40 @@ def gammaln(input):
     return _narrow(_lgamma, input)
 
 
+@jax.custom_jvp
 def _digamma(x):
     zero = x == 0
     pole = jnp.where(jnp.signbit(x), jnp.inf, -jnp.inf).astype(x.dtype)
     return jnp.where(zero, pole, lax.digamma(jnp.where(zero, 1, x)))
+
+
+_digamma.defjvp(lambda p, t: (_digamma(p[0]), t[0] * _polygamma_of(1)(p[0])))
+
+
+def _reflected_polygamma(n, x):
+    """The ``n``-th derivative of digamma; ``lax.polygamma`` itself is wrong left of 0.
+
+    ``psi_n(x) = (-1)^n psi_n(1 - x) - pi^(n+1) cot^(n)(pi x)``.
+    """
+    left = x <= 0
+    right = lax.polygamma(jnp.full_like(x, n), jnp.where(left, 1 - x, x))
+    angle = math.pi * (x - jnp.round(x))
+    return jnp.where(
+        left, (-1) ** n * right - math.pi ** (n + 1) * _cot_slope(n, jnp.cos(angle) / jnp.sin(angle)), right
+    )
+
+
+def _cot_slope(n, c):
+    """The ``n``-th derivative of the cotangent, a polynomial in the cotangent ``c`` itself."""
+    powers = [0, 1]
+    for _ in range(n):  # d p(c) = -p'(c) (1 + c^2)
+        slope = [k * p for k, p in enumerate(powers)][1:]
+        powers = [-(a + b) for a, b in zip([*slope, 0, 0], [0, 0, *slope])]
+    odd = n % 2 == 0
+    *rest, out = powers[odd::2]
+    for p in reversed(rest):  # all have one sign, so that a pole is infinite
+        out = out * c * c + p
+    return out * c if odd else out
 
 
 @pointwise(promote="float", also=_SPECIAL)
@@ -129,7 +163,7 @@ def _polygamma_of(n: int):
 
     @jax.custom_jvp
     def of(x):
-        return lax.polygamma(jnp.full_like(x, n), x)
+        return _reflected_polygamma(n, x)
 
     of.defjvp(lambda p, t: (of(p[0]), t[0] * _polygamma_of(n + 1)(p[0])))
     return of
@@ -155,7 +189,7 @@ def mvlgamma(input, p: int):
 
 def _multi(x, p):
     wide = widened(x)
-    shifts = [lax.lgamma(wide - 0.5 * j) for j in range(p)]
+    shifts = [_lgamma(wide - 0.5 * j) for j in range(p)]
     out = sum(shifts[1:], shifts[0]) + p * (p - 1) / 4 * math.log(math.pi)
     return out.astype(x.dtype)
 
@@ -171,25 +205,30 @@ def _fixed_first(f):
     return lambda a, x: f(lax.stop_gradient(a), x)
 
 
-@pointwise(promote="float")
+_NO_IGAMMA, _NO_IGAMMAC, _NO_ZETA = (
+    ((0,), f"the derivative for '{name}' is not implemented.") for name in ("igamma: input", "igammac: input", "zeta")
+)
+
+
+@pointwise(promote="float", lacks=_NO_IGAMMA)
 def igamma(input, other):
     """The regularised lower incomplete gamma function ``P(input, other)``."""
     return _fixed_first(jsp.gammainc)(*jnp.broadcast_arrays(input, other))
 
 
-@pointwise(promote="float")
+@pointwise(promote="float", lacks=_NO_IGAMMAC)
 def igammac(input, other):
     """The regularised upper incomplete gamma function ``Q(input, other)``."""
     return _fixed_first(jsp.gammaincc)(*jnp.broadcast_arrays(input, other))
 
 
-@pointwise(promote="float", namespace="special", grad_name="IgammaBackward0")
+@pointwise(promote="float", namespace="special", grad_name="IgammaBackward0", lacks=_NO_IGAMMA)
 def gammainc(input, other):
     """The regularised lower incomplete gamma function."""
     return igamma.body(input, other)
 
 
-@pointwise(promote="float", namespace="special", grad_name="IgammacBackward0")
+@pointwise(promote="float", namespace="special", grad_name="IgammacBackward0", lacks=_NO_IGAMMAC)
 def gammaincc(input, other):
     """The regularised upper incomplete gamma function."""
     return igammac.body(input, other)
@@ -206,7 +245,7 @@ def _(p, t):
     return _zeta(x, q), t[1] * -x * _zeta(x + 1, q)
 
 
-@pointwise(promote="float", namespace="special", grad_name="SpecialZetaBackward0")
+@pointwise(promote="float", namespace="special", grad_name="SpecialZetaBackward0", lacks=_NO_ZETA)
 def zeta(input: Number, other: Number):
     """The Hurwitz zeta function, ``sum over k of (other + k) ** -input``."""
     x, q = jnp.broadcast_arrays(input, other)
@@ -282,13 +321,13 @@ def i1e(input):
     return _narrow(_i1e, input)
 
 
-@pointwise(promote="float", namespace="special", name="modified_bessel_i0")
+@pointwise(promote="float", namespace="special", name="modified_bessel_i0", differentiable=False)
 def _modified_i0(input):
     """The modified Bessel function of the first kind, order 0."""
     return _narrow(_i0, input)
 
 
-@pointwise(promote="float", namespace="special", name="modified_bessel_i1")
+@pointwise(promote="float", namespace="special", name="modified_bessel_i1", differentiable=False)
 def _modified_i1(input):
     """The modified Bessel function of the first kind, order 1."""
     return _narrow(_i1, input)

@@ -341,7 +341,8 @@ def _unpool(rank, input, indices, kernel_size, stride, padding, output_size):
     total = math.prod(size)
     rows = math.prod(lead)
     flat = indices.reshape(rows, -1) + jnp.arange(rows, dtype=jnp.int64)[:, None] * total
-    y = jnp.zeros(rows * total, input.dtype).at[flat.reshape(-1)].set(input.reshape(-1))
+    # Declared unique for the sake of the derivative: PyTorch's, too, ignores repeats.
+    y = jnp.zeros(rows * total, input.dtype).at[flat.reshape(-1)].set(input.reshape(-1), unique_indices=True)
     return y.reshape(*lead, *size)
 
 

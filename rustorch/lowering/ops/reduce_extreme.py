@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -108,12 +109,27 @@ def min_all(input):
     return extreme(input, tuple(range(input.ndim)), False, False)
 
 
-def _shared(ct, out, input, dims, keepdim):
+def _shared(ct, out, input, dims, keepdim, nan_is_equal=True):
     """The cotangent shared evenly by all elements that equal the result."""
     out, ct = expand_over(out, input.shape, dims, keepdim), expand_over(ct, input.shape, dims, keepdim)
-    mask = (input == out) | ((input != input) & (out != out))
+    mask = input == out
+    if nan_is_equal:
+        mask = mask | ((input != input) & (out != out))
     count = jnp.sum(mask, dims, keepdims=True) if dims else 1
     return jnp.where(mask, ct, 0) / jnp.asarray(count, ct.dtype)
+
+
+@jax.custom_jvp
+def evenly(x, out):
+    """``out``, an element of ``x``; all that equal it have the same share of it."""
+    return out
+
+
+@evenly.defjvp
+def _(primals, tangents):
+    x, out = primals
+    mask = (x == out) | ((x != x) & (out != out))
+    return out, jnp.where(mask, tangents[0], 0).sum() / mask.sum().astype(x.dtype)
 
 
 for _op in (max_all, min_all):
@@ -143,7 +159,7 @@ for _op in (amax, amin):
 
     @_op.vjp(uses_output=True)
     def _(needs, ct, out, input, dim=(), keepdim=False):
-        return (_shared(ct, out, input, dims_of(dim, input.ndim), keepdim),)
+        return (_shared(ct, out, input, dims_of(dim, input.ndim), keepdim, False),)  # NaN where the result is
 
 
 @reduction(fields=("min", "max"))

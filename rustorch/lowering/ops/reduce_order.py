@@ -7,7 +7,7 @@ from jax import lax
 
 from rustorch.errors import RustorchRuntimeError, wrap_dim
 from rustorch.lowering.ops._common import cast, dtype_of, is_complex, is_float, unsupported
-from rustorch.lowering.ops.reduce_extreme import _shared, choosing, first_place
+from rustorch.lowering.ops.reduce_extreme import _shared, choosing, evenly, first_place
 from rustorch.lowering.ops.sort import order
 from rustorch.lowering.table import Number, reduction
 
@@ -50,7 +50,8 @@ def _median_all(input, ignore_nan):
     flat = input.reshape(-1)
     if flat.size == 0:
         return jnp.asarray(jnp.nan, input.dtype)
-    return jnp.take_along_axis(flat, _middle(flat, 0, ignore_nan), 0).reshape(())
+    out = jnp.take_along_axis(flat, _middle(flat, 0, ignore_nan), 0).reshape(())
+    return evenly(flat, lax.stop_gradient(out)) if is_float(input) else out
 
 
 _INNER = {"function": False, "method": False, "dear": True}
@@ -163,7 +164,7 @@ def _quantile(input, q, dim, keepdim, interpolation, ignore_nan, name):
             if dim is None
             else jnp.expand_dims(out, wrap_dim(dim, ndim) + 1)
             if ndim
-            else out[:, 0]
+            else out
         )
     return out[0] if q.ndim == 0 else out
 

@@ -19,6 +19,7 @@ from rustorch.lowering.ops._common import (
     is_complex,
     is_float,
     is_inexact,
+    length,
     lift,
     magnitude,
     need_floating,
@@ -219,7 +220,7 @@ def p_norm(x, ord, dims, keepdim: bool):
         return total(magnitude(x), dims, keepdim)
     if isinstance(ord, int) and ord == 2:
         square = jnp.square(x.real) + jnp.square(x.imag) if is_complex(x) else jnp.square(x)
-        return _safe_root(total(square, dims, keepdim), jnp.sqrt)
+        return length(total(square, dims, keepdim))
     size = jnp.abs(x)
     zero = size == 0
     power = jnp.asarray(ord, size.dtype)
@@ -267,9 +268,7 @@ def logsumexp(input, dim, keepdim: bool = False):
         return jnp.log(jnp.sum(x, dims, keepdims=keepdim)).astype(as_float(input).dtype)
     top = lax.stop_gradient(jnp.max(x.real, dims, keepdims=True))
     top = jnp.where(jnp.isfinite(top), top, 0)
-    s = total(jnp.exp(x - top), dims, True)
-    zero = s == 0  # all -inf: the value is -inf and no gradient flows
-    out = jnp.where(zero, -jnp.inf, jnp.log(jnp.where(zero, 1, s)) + top)
+    out = jnp.log(total(jnp.exp(x - top), dims, True)) + top  # all -inf: the gradient is NaN, as PyTorch's
     return (out if keepdim else out.reshape(tuple(n for i, n in enumerate(x.shape) if i not in dims))).astype(
         as_float(input).dtype
     )

@@ -193,12 +193,15 @@ def _product_tangent(out, x, s, places, dx, ds):
     zeros = zx.astype(np.int32).at[places].add(zs.astype(np.int32), mode=_IN)
     nonzero = _COMBINE["prod"](jnp.where(zx, 1, x), jnp.where(zs, 1, s), places)
 
-    def others(factor, is_zero, zeros, nonzero):
-        alone = jnp.where(zeros == 0, nonzero / jnp.where(is_zero, 1, factor), 0)
-        return jnp.where(is_zero, jnp.where(zeros == 1, nonzero, 0), alone)
+    zero_sum = jnp.where(zx, x, 0).at[places].add(jnp.where(zs, s, 0), mode=_IN)
 
-    here = [t.at[places].get(mode="clip") for t in (zeros, nonzero)]
-    return (dx * others(x, zx, zeros, nonzero)).at[places].add(ds * others(s, zs, *here), mode=_IN)
+    def others(factor, is_zero, zeros, nonzero, out, zero_sum):
+        # Of two zeros each is what the other is multiplied by; that matters to the second derivative.
+        beside = jnp.where(zeros == 1, nonzero, jnp.where(zeros == 2, (zero_sum - factor) * nonzero, 0))
+        return jnp.where(is_zero, beside, out / jnp.where(is_zero, 1, factor))
+
+    here = [t.at[places].get(mode="clip") for t in (zeros, nonzero, out, zero_sum)]
+    return (dx * others(x, zx, zeros, nonzero, out, zero_sum)).at[places].add(ds * others(s, zs, *here), mode=_IN)
 
 
 _COMBINE = {
@@ -302,9 +305,8 @@ def index_fill(input, dim: int, index, value: Number):
     value = cast(value, dtype_of(input))
     if input.ndim == 0:
         return value
-    return input.at[_rows(input, d, wrapped(index.reshape(-1), input.shape[d]))].set(
-        value, mode=_IN, unique_indices=True
-    )
+    hit = jnp.zeros(input.shape[d], bool).at[wrapped(index.reshape(-1), input.shape[d])].set(True, mode=_IN)
+    return jnp.where(hit.reshape([-1 if i == d else 1 for i in range(input.ndim)]), value, input)
 
 
 @index_fill.known("index")
@@ -321,9 +323,14 @@ def index_reduce(input, dim: int, index, source, reduce, *, include_self=True):
         )
     d = wrap_dim(dim, input.ndim)
     _check_rows(input, d, index, source, "index_reduce_")
+    scalar = input.ndim == 0
+    if scalar:
+        input, source = input[None], source.reshape(-1)
     shape = [1] * input.ndim
     shape[d] = index.size
-    return _reduced(input, d, jnp.broadcast_to(index.reshape(shape), source.shape), source, reduce, include_self)
+    index = jnp.broadcast_to(index.reshape(shape), source.shape)
+    out = _reduced(input, d, index, source, reduce, include_self)
+    return out[0] if scalar else out
 
 
 @index_reduce.known("index")

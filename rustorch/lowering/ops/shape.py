@@ -351,6 +351,7 @@ def vander(x, N=None, increasing=False):
 @op(namespace="linalg", name="vander", grad_name="CatBackward0")
 def linalg_vander(x, *, N=None):
     """Vandermonde matrices of the last dimension, powers ascending from 0."""
+    x = jnp.atleast_1d(x)
     return _powers(x, x.shape[-1] if N is None else N)
 
 

@@ -66,7 +66,11 @@ def channel_shuffle(input, groups: int):
     return _shuffled(input, groups)
 
 
-@layer(also=("torch",), saves=False, grad_name="ChannelShuffleBackward0")
+@layer(
+    also=("torch",),
+    grad_name="NotImplemented",
+    lacks=(None, "derivative for aten::native_channel_shuffle is not implemented"),
+)
 def native_channel_shuffle(input, groups: int):
     """The same as ``channel_shuffle``."""
     return _shuffled(input, groups)
