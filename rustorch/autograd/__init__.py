@@ -1,6 +1,6 @@
 """Automatic differentiation: reverse mode over the recorded graph, to any order."""
 
-from rustorch.autograd import functional as functional
+from rustorch.autograd import forward_ad as forward_ad, function as function, functional as functional, graph as graph
 from rustorch.autograd.anomaly import (
     detect_anomaly as detect_anomaly,
     is_anomaly_enabled as is_anomaly_enabled,

@@ -7,7 +7,7 @@ import warnings
 from rustorch.dtypes import FLOATING
 from rustorch.eager.methods import grad_name
 from rustorch.eager.recorder import wrap
-from rustorch.eager.state import local
+from rustorch.eager.state import local, look_closely
 from rustorch.errors import RustorchRuntimeError
 
 
@@ -22,12 +22,14 @@ class set_detect_anomaly:
     def __init__(self, mode: bool, check_nan: bool = True):
         self.before = local.anomaly, local.check_nan
         local.anomaly, local.check_nan = bool(mode), bool(mode and check_nan)
+        look_closely()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exc):
         local.anomaly, local.check_nan = self.before
+        look_closely()
 
 
 class detect_anomaly:

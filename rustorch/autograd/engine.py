@@ -8,6 +8,8 @@ from __future__ import annotations
 from operator import attrgetter
 
 from rustorch.autograd.anomaly import refuse_nan
+from rustorch.autograd.function_ctx import FREED_MESSAGE
+from rustorch.autograd.step_hooks import add, after_leaf, after_step, before_step, through_tensor_hooks
 from rustorch.eager.nodes import apply_node, select
 from rustorch.eager.recorder import apply, wrap
 from rustorch.eager.state import local
@@ -18,19 +20,19 @@ from rustorch.errors import GraphFreedError, RustorchRuntimeError
 from rustorch.graph import FREED, NO_TAPE, ON_TAPE, Node, Sig
 from rustorch.lowering.infer import SIGS, remember
 from rustorch.lowering.ops.structural import ONES, REPLACE, SELECT, ZEROS
+from rustorch.lowering.plan import is_kept
 from rustorch.lowering.table import TABLE, Op
 from rustorch.lowering.template import ARRAY
 
 _by_seq = attrgetter("seq")
-_PAIR = (ARRAY, ARRAY)
 _vjp_ops: dict[Op, Op] = {}
 
-FREED_MESSAGE = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
-    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
-    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
-    "saved tensors after calling backward."
-)
+
+class Task:
+    """One backward pass: ``wanted`` are the nodes whose gradients it computes."""
+
+    def __init__(self, wanted):
+        self.wanted = wanted
 
 
 def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=None) -> dict[Node, Node]:
@@ -44,21 +46,23 @@ def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=
     wanted = set(nodes)
     grads: dict[Node, object] = {}
     found: dict[Node, Node] = {}
-    before = local.grad
-    local.grad = create_graph
+    before = local.grad, local.task
+    local.grad, local.task = create_graph, Task(wanted)
     try:
         for out, ct in zip(outputs, cotangents):
             if out in wanted:
                 _accumulate(grads, out, ct)
-        recorded = 0
+        recorded, ran = 0, []
         for node in reversed(nodes):
             ct = grads.pop(node, None)
             if ct is None:
                 continue
             if node.meta is not None:
-                ct = _through_hooks(node, ct)
+                ct = through_tensor_hooks(node, ct)
             if targets is not None and node in targets:
                 found[node] = ct
+                if not any(a in wanted for a in node.inputs):
+                    continue
             if node.is_leaf:
                 if targets is None:
                     _accumulate_leaf(node, ct, create_graph)
@@ -66,6 +70,7 @@ def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=
             if node.tape == FREED:
                 raise GraphFreedError(FREED_MESSAGE)
             _step(node, ct, wanted, grads)
+            ran.append(node)
             recorded += 1
             if recorded > 4 * PENDING_LIMIT and not local.tracing:
                 recorded = 0
@@ -73,9 +78,9 @@ def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=
                     [n for g in (*grads.values(), *found.values()) for n in (g.values() if type(g) is dict else (g,))]
                 )
     finally:
-        local.grad = before
+        local.grad, local.task = before
     if not retain_graph:
-        _release(nodes)
+        _release(reversed(ran))
     return found
 
 
@@ -106,13 +111,9 @@ def _leading_to(nodes, targets) -> list[Node]:
     return [n for n in nodes if n in needed]
 
 
-def _add(a: Node, b: Node) -> Node:
-    return apply_node(TABLE["add"], _PAIR, (a, b))
-
-
 def _accumulate(grads, node, ct) -> None:
     have = grads.get(node)
-    grads[node] = ct if have is None else _add(have, ct)
+    grads[node] = ct if have is None else add(have, ct)
 
 
 def _step(node: Node, ct, wanted, grads) -> None:
@@ -121,54 +122,77 @@ def _step(node: Node, ct, wanted, grads) -> None:
         parent = node.inputs[0]
         parts = grads.setdefault(parent, {})
         i = node.sig.template[1]
-        parts[i] = ct if i not in parts else _add(parts[i], ct)
+        parts[i] = ct if i not in parts else add(parts[i], ct)
         return
-    if op is REPLACE:
-        _accumulate(grads, node.inputs[1], ct)
-        return
-    if node.meta is not None and node.meta.custom is not None:
-        _custom(node, ct, wanted, grads)
-        return
-    needs = tuple([a in wanted for a in node.inputs])
-    if not any(needs):
-        return
-    found = vjp(node, needs, ct)
-    if local.check_nan:
-        refuse_nan(node, found)
-    for a, g in zip([a for a in node.inputs if a in wanted], found):
+    meta = node.meta
+    if meta is None:
+        pairs = _pairs(node, ct, wanted)
+    else:
+        if meta.pre_hooks:
+            ct = before_step(node, ct)
+            if ct is None:
+                return
+        pairs = _pairs(node, ct, wanted) if meta.custom is None else _custom(node, ct, wanted)
+        if meta.post_hooks:
+            pairs = after_step(node, ct, pairs)
+    for a, g in pairs:
         _accumulate(grads, a, g)
 
 
-def _custom(node: Node, parts: dict, wanted, grads) -> None:
+def _pairs(node: Node, ct, wanted):
+    """Inputs that lead somewhere, with their gradients."""
+    if node.sig.op is REPLACE:
+        return ((node.inputs[1], ct),)
+    needs = tuple([a in wanted for a in node.inputs])
+    if not any(needs):
+        return ()
+    found = vjp(node, needs, ct)
+    if local.check_nan:
+        refuse_nan(node, found)
+    return zip([a for a in node.inputs if a in wanted], found)
+
+
+def _custom(node: Node, parts: dict, wanted):
     """Call a ``Function``'s own ``backward``."""
     cls, ctx, args = node.meta.custom
-    results = [select(node, i) for i in range(len(node.sig.aval))]
     cts = []
-    for i, result in enumerate(results):
-        if i in parts:
+    for i in ctx._outputs:
+        if i is not None and i in parts:
             cts.append(wrap(parts[i]))
         else:
-            cts.append(wrap(apply_node(ZEROS, (ARRAY,), (result,))) if ctx._materialize else None)
-    given = cls.vjp(ctx, cts)
+            cts.append(
+                wrap(apply_node(ZEROS, (ARRAY,), (select(node, i),))) if ctx._materialize and i is not None else None
+            )
+    given = cls._gradients(ctx, cts)
     given = given if isinstance(given, tuple) else (given,)
     expected = len(args)
     if len(given) < expected or any(g is not None for g in given[expected:]):
         raise RustorchRuntimeError(
             f"function {cls.__name__}Backward returned an incorrect number of gradients (expected {expected}, got {len(given)})"
         )
-    sources = iter(node.inputs)
     for i, (a, g) in enumerate(zip(args, given)):
-        if not isinstance(a, Tensor):
-            continue
-        source = next(sources)
-        if g is None or source not in wanted:
-            continue
-        if g.shape != a.shape:
+        if g is not None and not isinstance(g, Tensor):
+            raise RustorchRuntimeError(f"expected Variable or None (got {type(g).__name__})")
+        if not isinstance(a, Node):
+            if g is not None:
+                raise RustorchRuntimeError(
+                    f"function {cls.__name__}Backward returned a gradient different than None at position {i + 1}, but "
+                    "the corresponding forward input was not a Variable"
+                )
+        elif g is not None and a in wanted:
+            yield a, _fitting(g, a.aval, cls, i)
+
+
+def _fitting(g: Tensor, a, cls, i: int) -> Node:
+    """A gradient that a ``Function`` gave, in the shape and dtype of its argument."""
+    if g.shape != a.shape:
+        if len(g.shape) < len(a.shape) or any(n not in (1, m) for n, m in zip(reversed(a.shape), reversed(g.shape))):
             raise RustorchRuntimeError(
                 f"Function {cls.__name__}Backward returned an invalid gradient at index {i} - got {list(g.shape)} but "
                 f"expected shape compatible with {list(a.shape)}"
             )
-        _accumulate(grads, source, node_of(g if g.dtype is a.dtype else g.to(a.dtype)))
+        g = g.sum_to_size(a.shape)
+    return node_of(g if g.dtype is a.dtype else g.to(a.dtype))
 
 
 def vjp(node: Node, needs: tuple[bool, ...], ct) -> list[Node]:
@@ -180,6 +204,8 @@ def vjp(node: Node, needs: tuple[bool, ...], ct) -> list[Node]:
     inputs = list(node.inputs)
     if uses_output:
         inputs += [select(node, i) for i in range(len(forward.aval))] if multi else [node]
+    if node.meta is not None and node.meta.saved is not None:
+        inputs = node.meta.saved.unpack(node, inputs, ct)
     inputs += [ct[i] for i in sorted(ct)] if multi else [ct]
     key = ("vjp", forward, needs, given)
     sig = SIGS.get(key)
@@ -209,25 +235,16 @@ def _no_body():
     """Gradient nodes are lowered from their forward signature, see ``lowering.emit``."""
 
 
-def _through_hooks(node: Node, ct):
-    meta = node.meta
-    for hook in list((meta.hooks or {}).values()):
-        new = hook(wrap(ct))
-        if new is not None:
-            if not isinstance(new, Tensor):
-                raise TypeError(f"expected Variable, but hook returned '{type(new).__name__}'")
-            ct = node_of(new)
-    if meta.retain is not None:
-        t = meta.retain()
-        if t is not None:
-            t._grad = wrap(ct) if t._grad is None else wrap(_add(node_of(t._grad), ct))
-    return ct
-
-
 def _accumulate_leaf(node: Node, ct: Node, create_graph: bool) -> None:
+    if node.meta.pre_hooks:
+        ct = before_step(node, ct)
+        if ct is None:
+            return
     t = node.meta.leaf()
     if t is not None:
         accumulate_into(t, ct, create_graph)
+    if node.meta.post_hooks:
+        after_leaf(node, ct)
 
 
 def accumulate_into(t: Tensor, ct: Node, create_graph: bool) -> None:
@@ -235,11 +252,18 @@ def accumulate_into(t: Tensor, ct: Node, create_graph: bool) -> None:
     if t._grad is None:
         t._grad = wrap(ct)
     elif create_graph:
-        t._grad = wrap(_add(node_of(t._grad), ct))
+        t._grad = wrap(add(node_of(t._grad), ct))
     else:
-        write(t._grad, _add(node_of(t._grad), ct))
+        write(t._grad, add(node_of(t._grad), ct))
     for hook in list((t.__dict__.get("_post_accumulate_hooks") or {}).values()):
         hook(t)
+
+
+def _saves(node: Node) -> bool:
+    op = node.sig.op
+    if op.kind == "custom":
+        return bool(node.meta.custom[1]._reads)
+    return op.saves and op is not SELECT
 
 
 def _release(nodes) -> None:
@@ -247,11 +271,13 @@ def _release(nodes) -> None:
     for node in nodes:
         if node.is_leaf or node.tape == FREED:
             continue
-        if node.sig.op.saves and node.sig.op is not SELECT or any(a.tape == FREED for a in node.inputs):
+        if _saves(node) or any(a.tape == FREED for a in node.inputs):
             node.tape = FREED
-            if node.meta is not None and node.meta.custom:
-                node.meta.custom[1]._freed = True
-            if node.value is not None:
+            if node.meta is not None:
+                node.meta.saved = None
+                if node.meta.custom:
+                    node.meta.custom[1]._freed = True
+            if node.value is not None and not is_kept(node):
                 node.inputs = ()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rustorch.autograd import engine
+from rustorch.autograd.graph import GradientEdge
 from rustorch.eager.recorder import wrap
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
@@ -10,7 +11,8 @@ from rustorch.errors import RustorchRuntimeError
 
 
 def _sequence(x):
-    return tuple(x) if isinstance(x, (tuple, list)) else (x,)
+    many = isinstance(x, (tuple, list)) and not isinstance(x, GradientEdge)
+    return tuple([t.tensor() if isinstance(t, GradientEdge) else t for t in (x if many else (x,))])
 
 
 def backward(

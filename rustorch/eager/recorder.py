@@ -126,7 +126,10 @@ def apply_op(op, args, kwargs=None, device=None) -> Node:
         sig = infer(key, op, _template(op, args), tuple([n.aval for n in nodes]), numbers, device)
     if op.known_rule is not None:
         check_known(op, args)
-    return Node(sig, nodes, tuple(numbers), tape_of(sig, nodes))
+    node = Node(sig, nodes, tuple(numbers), tape_of(sig, nodes))
+    if local.packing is not None and node.tape:
+        local.packing.pack_node(node)
+    return node
 
 
 class _Foreign(Exception):

@@ -61,9 +61,9 @@ def _reread(t: Tensor) -> Node:
         elif not (node.is_leaf and node.meta.leaf() is t):
             node = _as_leaf(t, alias(node))
     elif node is not old:
-        if old is not None and old.tape:
+        if old is not None and (old.tape or local.level is not None and local.level.moves(old)):
             node = replace(node, old)
-        elif node.tape:
+        elif node.tape or local.level is not None:  # nor does a tangent pass to another group
             node = alias(node)
     t._node = node
     t._epoch = s.epoch
@@ -109,7 +109,7 @@ def share(t: Tensor, cls=Tensor) -> Tensor:
     d._node = None
     d._epoch = -1
     node = s.node
-    if node.tape == NO_TAPE:
+    if node.tape == NO_TAPE and local.level is None:
         d._node, d._epoch = node, s.epoch
     for view in reversed(chain):
         d = _view_of(d, view, cls)
@@ -129,7 +129,7 @@ def _view_of(parent: Tensor, view, cls=Tensor) -> Tensor:
 
 def make_view(t: Tensor, op, template, numbers=()) -> Tensor:
     """A tensor that aliases part of ``t``."""
-    if not local.grad and (t._leaf or node_of(t).tape):
+    if not local.grad and (t._leaf or node_of(t).tape) and local.level is None:
         t = share(t)  # a view made under no_grad carries no history, whoever writes through it
     return _view_of(t, (op, template, numbers))
 

@@ -16,7 +16,7 @@ from rustorch.graph import ON_TAPE
 from rustorch.lowering import observe
 from rustorch.lowering.emit import evaluate
 from rustorch.lowering.placement import jax_device, x64
-from rustorch.lowering.plan import Plan
+from rustorch.lowering.plan import Plan, is_kept
 from rustorch.lowering.platform import platform
 from rustorch.lowering.promote import weak
 from rustorch.lowering.settings import compiler_options, matmul_precision, settings_key
@@ -245,7 +245,7 @@ def _store(plan: Plan, results) -> None:
     for i, value in zip(plan.outputs, results):
         node = nodes[i]
         node.value = value
-        if node.tape != ON_TAPE or node.is_leaf:
+        if (node.tape != ON_TAPE or node.is_leaf) and not is_kept(node):
             node.inputs = ()
 
 

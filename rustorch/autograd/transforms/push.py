@@ -54,11 +54,16 @@ def _dense(a: Aval) -> Aval:
     return aval(tuple(a.shape), a.dtype, a.device)
 
 
-def tangents(outputs, given: dict[Node, Node]) -> list[Node | None]:
-    """The tangents of ``outputs`` when the nodes in ``given`` move by the given tangents; None for zero."""
+def tangents(outputs, given: dict[Node, Node], still=None) -> list[Node | None]:
+    """The tangents of ``outputs`` when the nodes in ``given`` move by the given tangents; None for zero.
+
+    Nodes for which ``still(node)`` holds do not move.
+    """
     moves: dict[Node, Node] = dict(given)
     for node in region(outputs, given):
         op = node.sig.op
+        if still is not None and still(node):
+            continue
         if is_select(node):
             whole = moves.get(node.inputs[0])
             if whole is not None and node.aval.dtype.kind >= FLOATING:
@@ -138,6 +143,8 @@ def batched(outputs, given: dict[Node, Node], size: int, draws: Draws) -> list[N
 def _over_batch(node: Node, new, size: int, draws: Draws) -> Node | None:
     if is_select(node):
         whole = new.get(node.inputs[0])
+        if isinstance(whole, list):
+            return whole[node.sig.template[1]]
         return None if whole is None else select(whole, node.sig.template[1])
     inputs = [new.get(a, a) for a in node.inputs]
     flags = [a in new for a in node.inputs]
@@ -148,6 +155,10 @@ def _over_batch(node: Node, new, size: int, draws: Draws) -> Node | None:
             inputs[at], flags[at] = keys, True
     if not any(flags):
         return None
+    if node.sig.op.kind == "custom":
+        found = custom.own_rule(node, new, size, draws.randomness)
+        if found is not None:
+            return found
     flags = tuple(flags)
     sig = _sig("vmap", node.sig, (node.sig, flags, size), inputs, _each(node.sig.aval, lambda a: _rows(a, size)))
     made = Node(sig, tuple(inputs), node.numbers, node.tape)

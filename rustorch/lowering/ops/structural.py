@@ -44,6 +44,11 @@ def _(needs, ct, value, history):
     return None, ct
 
 
+# The start of a tangent (forward-mode AD), and a reading without it; gradients pass both.
+DUAL = Op(_alias, "alias", name="make_dual", method=False, function=False, saves=False)
+PRIMAL = Op(_alias, "alias", name="primal", method=False, function=False, saves=False)
+
+
 def _ones(input):
     """The gradient that a scalar output starts with."""
     return jnp.ones_like(input)
