@@ -79,6 +79,7 @@ from rustorch import (
     random as random,
     signal as signal,
     special as special,
+    utils as utils,
 )
 from rustorch.autograd import (
     Variable as Variable,

@@ -62,6 +62,7 @@ from rustorch.eager.modes import set_grad_enabled as set_grad_enabled
 from rustorch import signal as signal
 from rustorch import size as size
 from rustorch import special as special
+from rustorch import utils as utils
 
 def BFloat16Tensor(*args: Any, device=None) -> Any: ...
 def BoolTensor(*args: Any, device=None) -> Any: ...

@@ -29,10 +29,15 @@ _vjp_ops: dict[Op, Op] = {}
 
 
 class Task:
-    """One backward pass: ``wanted`` are the nodes whose gradients it computes."""
+    """One backward pass: ``wanted`` are the nodes whose gradients it computes.
 
-    def __init__(self, wanted):
-        self.wanted = wanted
+    ``tie`` are the gradients at which it stands, ``copies`` what it computed again so far (``recompute``).
+    """
+
+    def __init__(self, wanted, accumulates: bool):
+        self.wanted, self.accumulates = wanted, accumulates
+        self.tie: list[Node] = []
+        self.copies: dict = {}
 
 
 def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=None) -> dict[Node, Node]:
@@ -47,7 +52,7 @@ def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=
     grads: dict[Node, object] = {}
     found: dict[Node, Node] = {}
     before = local.grad, local.task
-    local.grad, local.task = create_graph, Task(wanted)
+    local.grad, local.task = create_graph, Task(wanted, targets is None)
     try:
         for out, ct in zip(outputs, cotangents):
             if out in wanted:
@@ -132,6 +137,7 @@ def _step(node: Node, ct, wanted, grads) -> None:
             ct = before_step(node, ct)
             if ct is None:
                 return
+        local.task.tie = list(ct.values()) if type(ct) is dict else [ct]
         pairs = _pairs(node, ct, wanted) if meta.custom is None else _custom(node, ct, wanted)
         if meta.post_hooks:
             pairs = after_step(node, ct, pairs)
@@ -205,7 +211,7 @@ def vjp(node: Node, needs: tuple[bool, ...], ct) -> list[Node]:
     if uses_output:
         inputs += [select(node, i) for i in range(len(forward.aval))] if multi else [node]
     if node.meta is not None and node.meta.saved is not None:
-        inputs = node.meta.saved.unpack(node, inputs, ct)
+        inputs = node.meta.saved.unpack(node, inputs)
     inputs += [ct[i] for i in sorted(ct)] if multi else [ct]
     key = ("vjp", forward, needs, given)
     sig = SIGS.get(key)

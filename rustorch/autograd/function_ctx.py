@@ -95,6 +95,12 @@ class FunctionCtx:
                 if not isinstance(t, Tensor):
                     raise RustorchRuntimeError(f"{what}{type(t).__name__}")
 
+    def _kept_elsewhere(self, value_of) -> None:
+        """Read saved values that are not leaves by ``value_of(node)`` from now on."""
+        for read in self._reads or ():
+            if isinstance(read, _Reader) and read.leaf is None:
+                read.elsewhere = value_of
+
     def _keep(self, outputs, wrapped) -> None:
         """Fix what was saved: results carry their new place on the tape, for second derivatives."""
         swap = {id(o): w for o, w in zip(outputs, wrapped)}
@@ -104,16 +110,25 @@ class FunctionCtx:
         self._to_save = self._to_save_forward = self._dirty = self._non_differentiable = ()
 
 
+class _Reader:
+    """Gives a saved tensor as it was, whatever is written to it later."""
+
+    def __init__(self, t: Tensor):
+        self.node = node_of(t)
+        self.leaf = t if t._leaf else None
+        self.elsewhere = None  # where to look for the value instead
+
+    def __call__(self) -> Tensor:
+        if self.elsewhere is not None:
+            return wrap(self.elsewhere(self.node))
+        return self.leaf if self.leaf is not None and node_of(self.leaf) is self.node else wrap(self.node)
+
+
 def _reader(t: Tensor | None, hooks):
-    """A function that gives the tensor as it is now, whatever is written to it later."""
+    """A function that gives the tensor back."""
     if t is None:
         return _nothing
-    if hooks is not None:
-        return hooks.pack_tensor(t)
-    node = node_of(t)
-    if not t._leaf:
-        return lambda: wrap(node)
-    return lambda: t if node_of(t) is node else wrap(node)
+    return _Reader(t) if hooks is None else hooks.pack_tensor(t)
 
 
 def _nothing() -> None:

@@ -52,7 +52,7 @@ class Hooks:
         node = node_of(t)
         (packed,) = self._packed(t)
         history = node if node.tape else None
-        return lambda: wrap(_with_history(unpacked(self.unpack, packed), history))
+        return lambda: wrap(with_history(unpacked(self.unpack, packed), history))
 
     def _packed(self, t: Tensor) -> tuple:
         with _quiet():
@@ -85,15 +85,17 @@ def _reading(value: Node, node: Node) -> Tensor:
 class Packed:
     """What the hooks made of the values that one node saved."""
 
+    recomputes = False
+
     def __init__(self, values, unpack):
         self.values, self._unpack = values, unpack
 
-    def unpack(self, node: Node, inputs: list, ct) -> list:
+    def unpack(self, node: Node, inputs: list) -> list:
         """The values to compute the gradient of ``node`` from, with the history of the original ones."""
         out = list(inputs)
         for i, packed in enumerate(self.values):
             if packed is not None:
-                out[i] = _with_history(unpacked(self._unpack, packed[0], inputs[i]), inputs[i])
+                out[i] = with_history(unpacked(self._unpack, packed[0], inputs[i]), inputs[i])
         return out
 
 
@@ -124,7 +126,8 @@ def unpacked(unpack, packed, like: Node | None = None) -> Node:
     return node_of(t)
 
 
-def _with_history(new: Node, old: Node | None) -> Node:
+def with_history(new: Node, old: Node | None) -> Node:
+    """The value of ``new`` with the gradient path of ``old``."""
     if old is None or new is old:
         return new
     return replace(new, old) if old.tape else renamed(ALIAS, (new,), NO_TAPE)

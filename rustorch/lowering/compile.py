@@ -212,15 +212,20 @@ def _run_on(device, roots) -> None:
         observe.count("recorded", len(plan.nodes))
 
 
-def lowered_text(root) -> str:
-    """StableHLO of the program that computes one pending node."""
+def lowered(root):
+    """The program that computes one pending node, as JAX lowers it."""
     with LOCK:
         plan = Plan([root])
         family = Family(plan)
         program = _build(plan, family, (), _PLATFORMS[root.aval.device.type])
         floats, ints = _pack(plan.numbers, family.lifted)
         with x64():
-            return program.run.lower([], [a.value for a in plan.leaves], floats, ints).as_text()
+            return program.run.lower([], [a.value for a in plan.leaves], floats, ints)
+
+
+def lowered_text(root) -> str:
+    """StableHLO of the program that computes one pending node."""
+    return lowered(root).as_text()
 
 
 def _call(program, plan, family, donated, device):

@@ -65,6 +65,12 @@ class Plan:
             if node in live:
                 continue
             live.add(node)
+            saved = node.meta.saved if node.meta is not None else None
+            if saved is not None and saved.recomputes:
+                # Its values come from the checkpoint's inputs again; only those are worth keeping.
+                outputs.update([index[b] for b in saved.outermost().boundary if b.value is None and b in index])
+                stack.extend([a for a in node.inputs if a.value is None and a not in live and a.tape == ON_TAPE])
+                continue
             if node.sig.op.dear:
                 outputs.add(index[node])
                 if node.tape != ON_TAPE:
