@@ -11,7 +11,7 @@ from rustorch.autograd.anomaly import refuse_nan
 from rustorch.autograd.function_ctx import FREED_MESSAGE
 from rustorch.autograd.step_hooks import add, after_leaf, after_step, before_step, through_tensor_hooks
 from rustorch.eager.nodes import apply_node, select
-from rustorch.eager.recorder import apply, wrap
+from rustorch.eager.recorder import wrap
 from rustorch.eager.state import local
 from rustorch.eager.storage import PENDING_LIMIT, flush
 from rustorch.eager.tensor import Tensor
@@ -21,7 +21,7 @@ from rustorch.graph import FREED, NO_TAPE, ON_TAPE, Node, Sig
 from rustorch.lowering.infer import SIGS, remember
 from rustorch.lowering.ops.structural import ONES, REPLACE, SELECT, ZEROS
 from rustorch.lowering.plan import is_kept
-from rustorch.lowering.table import TABLE, Op
+from rustorch.lowering.table import Op
 from rustorch.lowering.template import ARRAY
 
 _by_seq = attrgetter("seq")
@@ -254,7 +254,16 @@ def _accumulate_leaf(node: Node, ct: Node, create_graph: bool) -> None:
 
 
 def accumulate_into(t: Tensor, ct: Node, create_graph: bool) -> None:
-    """Add a gradient to ``t.grad``: in place, unless it may be differentiated itself."""
+    """Add a gradient to ``t.grad``: in place, unless it may be differentiated itself.
+
+    Raises:
+        RuntimeError: inside ``vmap``, for a leaf from outside, where each row would have another gradient.
+    """
+    if local.tracing and node_of(t).seq < local.traced_from:
+        raise RustorchRuntimeError(
+            "backward() called inside a functorch transform. This is not supported, please use functorch.grad or "
+            "functorch.vjp instead or call backward() outside of functorch transforms."
+        )
     if t._grad is None:
         t._grad = wrap(ct)
     elif create_graph:
@@ -277,12 +286,12 @@ def _release(nodes) -> None:
     for node in nodes:
         if node.is_leaf or node.tape == FREED:
             continue
+        if node.meta is not None and node.meta.custom:
+            node.meta.custom[1]._freed = True
         if _saves(node) or any(a.tape == FREED for a in node.inputs):
             node.tape = FREED
             if node.meta is not None:
                 node.meta.saved = None
-                if node.meta.custom:
-                    node.meta.custom[1]._freed = True
             if node.value is not None and not is_kept(node):
                 node.inputs = ()
 
@@ -294,6 +303,8 @@ def checked_roots(outputs, grad_tensors, what: str):
         RuntimeError: an output without gradient path, a missing cotangent, or one of the wrong shape.
     """
     nodes, cts = [], []
+    if len(outputs) > len(grad_tensors):
+        raise RustorchRuntimeError(f"got {len(outputs)} tensors and {len(grad_tensors)} gradients")
     for i, (t, g) in enumerate(zip(outputs, grad_tensors)):
         node = node_of(t)
         if g is None:
@@ -316,6 +327,11 @@ def checked_roots(outputs, grad_tensors, what: str):
                 )
             if not node.tape:
                 raise RustorchRuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
+            if ct.aval.dtype.is_complex != node.aval.dtype.is_complex:
+                raise RustorchRuntimeError(
+                    "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in "
+                    f"dtype: grad_output[{i}] has a dtype of {g.dtype} and output[{i}] has a dtype of {t.dtype}."
+                )
             if ct.aval.dtype is not node.aval.dtype:
                 ct = node_of(g.to(node.aval.dtype))
         nodes.append(node)
@@ -326,8 +342,3 @@ def checked_roots(outputs, grad_tensors, what: str):
 def zeros_like(t: Tensor) -> Tensor:
     """Zeros shaped as ``t``, off the tape."""
     return wrap(apply_node(ZEROS, (ARRAY,), (node_of(t),)))
-
-
-def stack(tensors) -> Tensor:
-    """Tensors of one shape along a new first dimension."""
-    return apply(TABLE["stack"], (tuple(tensors),))

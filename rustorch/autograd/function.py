@@ -241,9 +241,8 @@ def once_differentiable(fn):
             out = fn(ctx, *grads)
         if not local.grad or not any(isinstance(g, Tensor) and g.requires_grad for g in grads):
             return out
-        given = [g for g in grads if isinstance(g, Tensor)]
         outs = out if isinstance(out, tuple) else (out,)
-        marked = tuple(_Error.apply(o, *given) if isinstance(o, Tensor) else o for o in outs)
+        marked = tuple(_Error.apply(o.detach().requires_grad_()) if isinstance(o, Tensor) else o for o in outs)
         return marked if isinstance(out, tuple) else marked[0]
 
     return wrapper
@@ -253,7 +252,7 @@ class _Error(Function):
     """A value whose gradient must not be asked for."""
 
     @staticmethod
-    def forward(ctx, value, *grads):
+    def forward(ctx, value):
         return value.clone()
 
     @staticmethod

@@ -43,11 +43,11 @@ class FunctionCtx:
         """Keep tensors (or ``None``) for ``jvp``, as ``saved_tensors``.
 
         Raises:
-            TypeError: something else than a tensor.
+            AssertionError: something else than a tensor.
         """
         for t in tensors:
             if not (isinstance(t, Tensor) or t is None):
-                raise TypeError(
+                raise AssertionError(
                     "save_for_forward expects all arguments to be tensors; you should save non-tensors as attributes "
                     "on ctx."
                 )

@@ -25,7 +25,7 @@ class GradFn:
 
     def name(self) -> str:
         """PyTorch's name of the step, e.g. ``MulBackward0``."""
-        return "struct torch::autograd::AccumulateGrad" if self.node.is_leaf else grad_name(self.node)
+        return "torch::autograd::AccumulateGrad" if self.node.is_leaf else grad_name(self.node)
 
     @property
     def variable(self):

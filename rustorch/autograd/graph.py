@@ -69,7 +69,8 @@ class GradientEdge(NamedTuple):
     def tensor(self) -> Tensor:
         """A tensor with this gradient."""
         node = self.node.node
-        return (node.meta.leaf() if node.is_leaf else None) or wrap(node)
+        leaf = node.meta.leaf() if node.is_leaf else None
+        return wrap(node) if leaf is None else leaf
 
 
 def get_gradient_edge(tensor: Tensor) -> GradientEdge:

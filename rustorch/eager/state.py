@@ -15,6 +15,7 @@ class _Local(threading.local):
     looked = False  # was a value with a gradient path looked at since the last optimizer step?
     check_nan = False  # look at every gradient for NaN?
     tracing = 0  # how many functions are being recorded on stand-ins, whose values do not exist
+    traced_from = 0  # nodes before this one are from outside the innermost of them
     level = None  # the level of forward-mode AD that is entered (autograd.forward_ad)
     packing = None  # hooks that see what the backward pass will need (autograd.saved)
     packing_refused = None  # why there may be no such hooks

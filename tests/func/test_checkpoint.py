@@ -1,51 +1,15 @@
 """Checkpoints give the same gradients, draws and errors, and really need less memory."""
 
-import warnings
-
 import pytest
-import torch as oracle
-import torch.utils.checkpoint
+from autograd_oracle import same as both
 
 import rustorch
 from rustorch.eager.views import node_of
 from rustorch.lowering.compile import lowered
 
 
-def plain(x):
-    if isinstance(x, (oracle.Tensor, rustorch.Tensor)):
-        return x.detach().tolist()
-    if isinstance(x, (tuple, list)):
-        return [plain(y) for y in x]
-    return x
-
-
 def same(program):
-    """Both libraries give equal numbers and warnings, or errors of one type and text."""
-    results = []
-    for m in (oracle, rustorch):
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            try:
-                result = plain(program(m, m.utils.checkpoint))
-            except Exception as e:
-                result = e
-        results.append((result, [str(w.message) for w in caught]))
-    (want, their_warnings), (got, our_warnings) = results
-    assert our_warnings == their_warnings
-    if isinstance(want, Exception):
-        assert isinstance(got, type(want)), repr(got)
-        assert str(got) == str(want)
-    else:
-        assert_close(got, want)
-
-
-def assert_close(got, want):
-    if isinstance(want, list):
-        assert len(got) == len(want)
-        for a, b in zip(got, want):
-            assert_close(a, b)
-    else:
-        assert got == (pytest.approx(want, rel=1e-4, abs=1e-6) if isinstance(want, float) else want)
+    both(lambda m: program(m, m.utils.checkpoint), warned=True)
 
 
 def weights(m):
