@@ -5,8 +5,9 @@ from __future__ import annotations
 import warnings
 
 from rustorch.autograd.grad_fn import GradFn, owner
-from rustorch.eager.recorder import wrap
+from rustorch.eager.recorder import refuse_inference, wrap
 from rustorch.eager.state import local
+from rustorch.eager.storage import INFERENCE
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.errors import GraphFreedError, RustorchRuntimeError
@@ -104,6 +105,7 @@ class FunctionCtx:
     def _keep(self, outputs, wrapped) -> None:
         """Fix what was saved: results carry their new place on the tape, for second derivatives."""
         swap = {id(o): w for o, w in zip(outputs, wrapped)}
+        refuse_inference(local.refusing and any(t is not None and t._storage in INFERENCE for t in self._to_save))
         hooks = local.packing
         self._reads = [_reader(swap.get(id(t), t), hooks) for t in self._to_save]
         self._reads_forward = [_reader(swap.get(id(t), t), None) for t in self._to_save_forward]

@@ -8,8 +8,10 @@ import threading
 class _Local(threading.local):
     grad = True  # is autograd recording?
     inference = False
+    multithreading = True
     anomaly = False  # remember the user's line of every node?
     careful = False  # does recording have to look at anything besides the graph? see `look_closely`
+    refusing = False  # may there be inference tensors, which cannot be saved?
     pending: list  # weak references to storages whose node had no value when they were made
     cut_at = None  # the kind of op at which a long stretch without a look was last cut
     looked = False  # was a value with a gradient path looked at since the last optimizer step?
@@ -30,6 +32,8 @@ class _Local(threading.local):
 local = _Local()
 
 
-def look_closely() -> None:
-    """Decide anew whether recording may take its shortest way."""
-    local.careful = local.anomaly or local.packing is not None
+def look_closely(inference=None) -> None:
+    """Decide anew whether recording may take its shortest way; ``inference`` are the inference tensors, if known."""
+    if inference is not None:
+        local.refusing = bool(inference)
+    local.careful = local.anomaly or local.packing is not None or local.refusing

@@ -13,6 +13,7 @@ import numpy as np
 
 from rustorch.eager.nodes import alias, apply_node, replace
 from rustorch.eager.state import local
+from rustorch.eager.storage import INFERENCE
 from rustorch.eager.tensor import Tensor
 from rustorch.errors import RustorchRuntimeError
 from rustorch.graph import NO_TAPE, ON_TAPE, Node
@@ -165,6 +166,11 @@ def _source_of_many(t: Tensor):
 
 def check_writable(t: Tensor) -> None:
     """Raise what PyTorch raises before an in-place change that autograd cannot take."""
+    if INFERENCE.data and not local.inference and t._storage in INFERENCE:
+        raise RustorchRuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal "
+            "tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
+        )
     if local.grad:
         many = _source_of_many(t)
         if many is not None and node_of(t).tape:

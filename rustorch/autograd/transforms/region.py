@@ -89,7 +89,7 @@ def is_select(node: Node) -> bool:
 @contextmanager
 def recording():
     """Record without starting programs: what is recorded may depend on stand-ins."""
-    outside, local.pending = local.pending, []
+    outside, local.pending = local.pending, type(local.pending)()
     before, local.traced_from = local.traced_from, next_seq()
     local.tracing += 1
     inside: list = []
