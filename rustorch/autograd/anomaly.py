@@ -9,6 +9,7 @@ from rustorch.eager.methods import grad_name
 from rustorch.eager.recorder import wrap
 from rustorch.eager.state import local, look_closely
 from rustorch.errors import RustorchRuntimeError
+from rustorch.lowering.template import ARRAY
 
 
 class set_detect_anomaly:
@@ -81,3 +82,29 @@ def refuse_nan(node, grads) -> None:
             raise RustorchRuntimeError(
                 f"Function '{grad_name(node)}' returned nan values in its {i}th output. Recorded at {where}"
             )
+
+
+def refuse_missing(node, asked) -> None:
+    """Raise if a derivative is asked for that the operation does not have.
+
+    Args:
+        asked: for each input, whether its derivative is wanted.
+
+    Raises:
+        NotImplementedError: PyTorch's text, with a note of the operation and, if known, of the user's line.
+    """
+    forward = node.sig
+    while forward.op.kind in ("vjp", "jvp", "vmap", "series"):
+        forward = forward.extra[0]
+    for i, name in forward.op.missing.items():
+        place = sum(entry is ARRAY for entry in forward.template[:i])
+        if forward.template[i] is ARRAY and asked[place]:
+            raise noted(NotImplementedError(f"the derivative for '{name}' is not implemented."), node)
+
+
+def noted(error: Exception, node, name=None) -> Exception:
+    """``error`` with a note that names the operation and, under ``detect_anomaly``, the line that recorded it."""
+    where = node.meta.where if node.meta is not None else None
+    line = f"recorded at {where}" if where else "recorded outside autograd.detect_anomaly(), which would name its line"
+    error.add_note(f"The operation was {name or node.sig.op.name}, {line}")
+    return error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from operator import attrgetter
 
-from rustorch.autograd.anomaly import refuse_nan
+from rustorch.autograd.anomaly import refuse_missing, refuse_nan
 from rustorch.autograd.function_ctx import FREED_MESSAGE
 from rustorch.autograd.step_hooks import add, after_leaf, after_step, before_step, through_tensor_hooks
 from rustorch.eager.nodes import apply_node, select
@@ -204,6 +204,8 @@ def _fitting(g: Tensor, a, cls, i: int) -> Node:
 def vjp(node: Node, needs: tuple[bool, ...], ct) -> list[Node]:
     """Gradient nodes for the inputs that ``needs`` marks, given the output's cotangent(s)."""
     forward = node.sig
+    if forward.op.missing:
+        refuse_missing(node, needs)
     multi = type(forward.aval) is tuple
     given = tuple([i in ct for i in range(len(forward.aval))]) if multi else (True,)
     uses_output = forward.op.vjp_rule is not None and forward.op.vjp_uses_output
@@ -231,6 +233,7 @@ def _vjp_sig(key, forward, needs, given, uses_output, inputs) -> Sig:
             _no_body, "vjp", name=forward.op.name + "_backward", method=False, function=False,
             dear=forward.op.dear, always_lift=forward.op.always_lift,
         )  # fmt: skip
+        op.missing = forward.op.missing
     avals = tuple([a for a, need in zip(forward.inputs, needs) if need])
     sig = Sig(op, (), tuple([n.aval for n in inputs]), forward.numbers, avals if len(avals) > 1 else avals[0], ON_TAPE)
     sig.extra = (forward, needs, given, uses_output)

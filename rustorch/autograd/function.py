@@ -16,6 +16,7 @@ from rustorch.errors import RustorchRuntimeError
 from rustorch.graph import NO_TAPE, ON_TAPE, Node, Sig
 from rustorch.graph.node import ensure_meta
 from rustorch.lowering.infer import SIGS, remember
+from rustorch.lowering.observe import user_line
 from rustorch.lowering.table import Op
 from rustorch.lowering.template import ARRAY, Group
 
@@ -213,6 +214,8 @@ def _custom_node(cls, ctx, args, inputs, outputs, tape: int) -> Node:
         sig = remember(key, Sig(CUSTOM, template, avals, (), tuple(r.aval for r in results), ON_TAPE))
     node = Node(sig, (*inputs, *results), (), tape)
     # The tensors themselves would stay alive with the tape, and every program would compute them.
+    if local.anomaly:
+        ensure_meta(node).where = user_line()
     sources = iter(inputs)
     ensure_meta(node).custom = (cls, ctx, tuple([next(sources) if isinstance(a, Tensor) else a for a in args]))
     return node

@@ -35,7 +35,7 @@ class Op:
         "name", "namespace", "kind", "body", "lower", "params", "required", "defaults", "keyword_only",
         "lifts", "variadic", "aliases", "method", "function", "inplace", "out", "strides", "differentiable",
         "dear", "saves", "fields", "vjp_rule", "vjp_uses_output", "known_names", "known_rule", "grad_name", "always_lift", "scatter", "doc",
-        "also",
+        "also", "missing",
     )  # fmt: skip
 
     def __init__(self, body: Callable, kind: str, *, name=None, namespace="torch", promote=None, aliases=(),
@@ -81,6 +81,7 @@ class Op:
         self.always_lift = always_lift
         self.scatter = scatter
         self.doc = body.__doc__
+        self.missing: dict[int, str] = {}  # parameters without derivative, and PyTorch's name for that
         self.also = also  # further namespaces with the same op: ``torch.relu`` beside ``nn.functional.relu``
 
     def __call__(self, *args, **kwargs):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from rustorch.autograd.anomaly import noted
 from rustorch.autograd.transforms.region import recording, stand_in
 from rustorch.eager.nodes import apply_node
 from rustorch.eager.recorder import wrap
@@ -34,6 +35,8 @@ def tangents(node: Node, moves) -> list[Node | None]:
     ctx._forward_mode = True
     try:
         found = cls.jvp(ctx, *given)
+    except NotImplementedError as e:
+        raise noted(e, node, cls.__name__) from None
     finally:
         ctx._forward_mode = False
     found = found if isinstance(found, tuple) else (found,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rustorch.autograd.anomaly import noted, refuse_missing
 from rustorch.autograd.transforms import custom
 from rustorch.autograd.transforms.draws import Draws, place_of_key
 from rustorch.autograd.transforms.region import is_select, region
@@ -30,6 +31,7 @@ def _op_of(kind: str, forward: Op) -> Op:
             grad_name=forward.grad_name,
             saves=forward.saves, always_lift=forward.always_lift, differentiable=forward.differentiable,
         )  # fmt: skip
+        op.missing = forward.missing
         if kind == "vmap":
             op.vjp_rule, op.vjp_uses_output = forward.vjp_rule, forward.vjp_uses_output
     return op
@@ -84,6 +86,8 @@ def tangents(outputs, given: dict[Node, Node], still=None) -> list[Node | None]:
 
 
 def _tangent(node: Node, active, moves) -> Node:
+    if node.sig.op.missing:
+        refuse_missing(node, active)
     inputs = (*node.inputs, *[moves[a] for a, on in zip(node.inputs, active) if on])
     sig = _sig("jvp", node.sig, (node.sig, active), inputs, _each(node.sig.aval, _dense))
     tape = ON_TAPE if local.grad and any(n.tape for n in inputs) else NO_TAPE
@@ -104,10 +108,11 @@ def series(outputs, given: dict[Node, list[Node]], order: int) -> list[list[Node
             if node.inputs[1] in moves:
                 moves[node] = moves[node.inputs[1]]
         elif op.kind == "custom":
-            raise RustorchRuntimeError(
+            error = RustorchRuntimeError(
                 f"taylor(): {node.meta.custom[0].__name__} is a Function with derivatives of its own, which give no series. "
                 "Use nested gradients."
             )
+            raise noted(error, node, node.meta.custom[0].__name__)
         elif op is not ALIAS and node.sig.tape:
             active = tuple([a in moves and a.aval.dtype.kind >= FLOATING for a in node.inputs])
             if any(active):
@@ -120,6 +125,8 @@ def series(outputs, given: dict[Node, list[Node]], order: int) -> list[list[Node
 
 
 def _curve(node: Node, active, moves, order: int) -> list[Node]:
+    if node.sig.op.missing:
+        refuse_missing(node, active)
     inputs = (*node.inputs, *[d for a, on in zip(node.inputs, active) if on for d in moves[a]])
     avals = node.sig.aval if type(node.sig.aval) is tuple else (node.sig.aval,)
     out = tuple(_dense(a) for a in avals for _ in range(order))

@@ -177,10 +177,16 @@ def igamma(input, other):
     return _fixed_first(jsp.gammainc)(*jnp.broadcast_arrays(input, other))
 
 
+igamma.missing = {0: "igamma: input"}
+
+
 @pointwise(promote="float")
 def igammac(input, other):
     """The regularised upper incomplete gamma function ``Q(input, other)``."""
     return _fixed_first(jsp.gammaincc)(*jnp.broadcast_arrays(input, other))
+
+
+igammac.missing = {0: "igammac: input"}
 
 
 @pointwise(promote="float", namespace="special", grad_name="IgammaBackward0")
@@ -189,10 +195,16 @@ def gammainc(input, other):
     return igamma.body(input, other)
 
 
+gammainc.missing = {0: "igamma: input"}
+
+
 @pointwise(promote="float", namespace="special", grad_name="IgammacBackward0")
 def gammaincc(input, other):
     """The regularised upper incomplete gamma function."""
     return igammac.body(input, other)
+
+
+gammaincc.missing = {0: "igammac: input"}
 
 
 @jax.custom_jvp
@@ -211,6 +223,9 @@ def zeta(input: Number, other: Number):
     """The Hurwitz zeta function, ``sum over k of (other + k) ** -input``."""
     x, q = jnp.broadcast_arrays(input, other)
     return _narrow(lambda z: _zeta(lax.stop_gradient(x).astype(z.dtype), z), q)
+
+
+zeta.missing = {0: "zeta"}
 
 
 def _i0(x):
