@@ -289,12 +289,12 @@ def _release(nodes) -> None:
     for node in nodes:
         if node.is_leaf or node.tape == FREED:
             continue
-        if node.meta is not None and node.meta.custom:
-            node.meta.custom[1]._freed = True
+        if node.meta is not None:
+            node.meta.saved = None
+            if node.meta.custom:
+                node.meta.custom[1]._freed = True
         if _saves(node) or any(a.tape == FREED for a in node.inputs):
             node.tape = FREED
-            if node.meta is not None:
-                node.meta.saved = None
             if node.value is not None and not is_kept(node):
                 node.inputs = ()
 

@@ -179,7 +179,6 @@ SEMANTICS = {
 }  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore:The .grad attribute")
 @pytest.mark.parametrize("name", SEMANTICS)
 def test_semantics(name):
     same(SEMANTICS[name])

@@ -1,5 +1,8 @@
 """Checkpoints give the same gradients, draws and errors, and really need less memory."""
 
+import gc
+import weakref
+
 import pytest
 from autograd_oracle import same as both
 
@@ -290,3 +293,18 @@ def test_a_policy_is_asked_about_operations():
     )
     (g,) = rustorch.autograd.grad(y.sum(), x)
     assert rustorch.allclose(g, rustorch.func.grad(lambda a: f(a).sum())(x.detach()))
+
+
+def test_a_finished_backward_pass_leaves_nothing_behind():
+    """Not even until the garbage collector runs: references keep buffers from being reused."""
+    gc.disable()
+    try:
+        x, w = weights(rustorch)
+        y = rustorch.utils.checkpoint.checkpoint(body(w), x, use_reentrant=False)
+        seen = weakref.ref(node_of(y).inputs[0])
+        y.sum().backward()
+        x.grad.tolist(), w.grad.tolist()
+        del y
+        assert seen() is None
+    finally:
+        gc.enable()
