@@ -79,6 +79,7 @@ from rustorch import (
     random as random,
     signal as signal,
     special as special,
+    utils as utils,
 )
 from rustorch.autograd import (
     Variable as Variable,
@@ -86,6 +87,7 @@ from rustorch.autograd import (
     grad as grad,
     inference_mode as inference_mode,
     is_grad_enabled as is_grad_enabled,
+    is_inference_mode_enabled as is_inference_mode_enabled,
     no_grad as no_grad,
     set_grad_enabled as set_grad_enabled,
 )

@@ -7,8 +7,9 @@ import warnings
 from rustorch.dtypes import FLOATING
 from rustorch.eager.methods import grad_name
 from rustorch.eager.recorder import wrap
-from rustorch.eager.state import local
+from rustorch.eager.state import local, look_closely
 from rustorch.errors import RustorchRuntimeError
+from rustorch.lowering.transform import forward_of
 
 
 class set_detect_anomaly:
@@ -22,12 +23,14 @@ class set_detect_anomaly:
     def __init__(self, mode: bool, check_nan: bool = True):
         self.before = local.anomaly, local.check_nan
         local.anomaly, local.check_nan = bool(mode), bool(mode and check_nan)
+        look_closely()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exc):
         local.anomaly, local.check_nan = self.before
+        look_closely()
 
 
 class detect_anomaly:
@@ -79,3 +82,29 @@ def refuse_nan(node, grads) -> None:
             raise RustorchRuntimeError(
                 f"Function '{grad_name(node)}' returned nan values in its {i}th output. Recorded at {where}"
             )
+
+
+def refuse_missing(node, asked, forward: bool = False) -> None:
+    """Raise if a derivative is asked for that the operation does not have.
+
+    Args:
+        asked: for each input, whether its derivative is wanted.
+        forward: is it forward mode that asks?
+
+    Raises:
+        RuntimeError: (NotImplementedError where PyTorch has that) PyTorch's text, with a note of the operation and,
+            if known, of the user's line.
+    """
+    sig = forward_of(node.sig)
+    try:
+        sig.op.refuse(sig.template, asked, forward)
+    except (NotImplementedError, RuntimeError) as error:
+        raise noted(error, node) from None
+
+
+def noted(error: Exception, node, name=None) -> Exception:
+    """``error`` with a note that names the operation and, under ``detect_anomaly``, the line that recorded it."""
+    where = node.meta.where if node.meta is not None else None
+    line = f"recorded at {where}" if where else "recorded outside autograd.detect_anomaly(), which would name its line"
+    error.add_note(f"The operation was {name or node.sig.op.name}, {line}")
+    return error

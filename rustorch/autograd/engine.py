@@ -8,9 +8,11 @@ from __future__ import annotations
 from operator import attrgetter
 
 from rustorch.autograd import chain
-from rustorch.autograd.anomaly import refuse_nan
+from rustorch.autograd.anomaly import refuse_missing, refuse_nan
+from rustorch.autograd.function_ctx import FREED_MESSAGE
+from rustorch.autograd.step_hooks import add, after_leaf, after_step, before_step, through_tensor_hooks
 from rustorch.eager.nodes import apply_node, filled, select
-from rustorch.eager.recorder import apply, wrap
+from rustorch.eager.recorder import wrap
 from rustorch.eager.state import local
 from rustorch.eager.storage import PENDING_LIMIT, flush
 from rustorch.eager.tensor import Tensor
@@ -20,19 +22,24 @@ from rustorch.graph import FREED, NO_TAPE, ON_TAPE, Node, Sig
 from rustorch.lowering.dependence import used
 from rustorch.lowering.infer import SIGS, remember
 from rustorch.lowering.ops.structural import REPLACE, SELECT
+from rustorch.lowering.plan import is_kept
 from rustorch.lowering.table import TABLE, Op
 from rustorch.lowering.template import ARRAY
 
 _by_seq = attrgetter("seq")
-_PAIR = (ARRAY, ARRAY)
 _vjp_ops: dict[Op, Op] = {}
 
-FREED_MESSAGE = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
-    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
-    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
-    "saved tensors after calling backward."
-)
+
+class Task:
+    """One backward pass: ``wanted`` are the nodes whose gradients it computes.
+
+    ``tie`` are the gradients at which it stands, ``copies`` what it computed again so far (``recompute``).
+    """
+
+    def __init__(self, wanted, accumulates: bool):
+        self.wanted, self.accumulates = wanted, accumulates
+        self.tie: list[Node] = []
+        self.copies: dict = {}
 
 
 def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=None) -> dict[Node, Node]:
@@ -46,21 +53,23 @@ def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=
     wanted = set(nodes)
     grads: dict[Node, object] = {}
     found: dict[Node, Node] = {}
-    before = local.grad
-    local.grad = create_graph
+    before = local.grad, local.task
+    local.grad, local.task = create_graph, Task(wanted, targets is None)
     try:
         for out, ct in zip(outputs, cotangents):
             if out in wanted:
                 _accumulate(grads, out, ct)
-        recorded, shortened = 0, False
+        recorded, ran, shortened = 0, [], False
         for node in reversed(nodes):
             ct = grads.pop(node, None)
             if ct is None:
                 continue
             if node.meta is not None:
-                ct = _through_hooks(node, ct)
+                ct = through_tensor_hooks(node, ct)
             if targets is not None and node in targets:
                 found[node] = ct
+                if not any(a in wanted for a in node.inputs):
+                    continue
             if node.is_leaf:
                 if targets is None:
                     _accumulate_leaf(node, ct, create_graph)
@@ -75,6 +84,7 @@ def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=
                     shortened = True
                     continue
             _step(node, ct, wanted, grads)
+            ran.append(node)
             recorded += 1
             if recorded > 4 * PENDING_LIMIT and not local.tracing:
                 recorded = 0
@@ -85,9 +95,9 @@ def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=
             for x, gradient in found.items():
                 chain.mark(gradient, outputs, cotangents, x)
     finally:
-        local.grad = before
+        local.grad, local.task = before
     if not retain_graph:
-        _release(nodes)
+        _release(reversed(ran))
     return found
 
 
@@ -118,17 +128,13 @@ def _leading_to(nodes, targets) -> list[Node]:
     return [n for n in nodes if n in needed]
 
 
-def _add(a: Node, b: Node) -> Node:
-    return apply_node(TABLE["add"], _PAIR, (a, b))
-
-
 def _mul(a: Node, b: Node) -> Node:
-    return apply_node(TABLE["mul"], _PAIR, (a, b))
+    return apply_node(TABLE["mul"], (ARRAY, ARRAY), (a, b))
 
 
 def _accumulate(grads, node, ct) -> None:
     have = grads.get(node)
-    grads[node] = ct if have is None else _add(have, ct)
+    grads[node] = ct if have is None else add(have, ct)
 
 
 def _step(node: Node, ct, wanted, grads) -> None:
@@ -137,67 +143,92 @@ def _step(node: Node, ct, wanted, grads) -> None:
         parent = node.inputs[0]
         parts = grads.setdefault(parent, {})
         i = node.sig.template[1]
-        parts[i] = ct if i not in parts else _add(parts[i], ct)
+        parts[i] = ct if i not in parts else add(parts[i], ct)
         return
-    if op is REPLACE:
-        _accumulate(grads, node.inputs[1], ct)
-        return
-    if node.meta is not None and node.meta.custom is not None:
-        _custom(node, ct, wanted, grads)
-        return
-    needs = tuple([a in wanted for a in node.inputs])
-    if not any(needs):
-        return
-    found = vjp(node, needs, ct)
-    if local.check_nan:
-        refuse_nan(node, found)
-    for a, g in zip([a for a in node.inputs if a in wanted], found):
+    meta = node.meta
+    if meta is None:
+        pairs = _pairs(node, ct, wanted)
+    else:
+        if meta.pre_hooks:
+            ct = before_step(node, ct)
+            if ct is None:
+                return
+        local.task.tie = list(ct.values()) if type(ct) is dict else [ct]
+        pairs = _pairs(node, ct, wanted) if meta.custom is None else _custom(node, ct, wanted)
+        if meta.post_hooks:
+            pairs = after_step(node, ct, pairs)
+    for a, g in pairs:
         _accumulate(grads, a, g)
 
 
-def _custom(node: Node, parts: dict, wanted, grads) -> None:
+def _pairs(node: Node, ct, wanted):
+    """Inputs that lead somewhere, with their gradients."""
+    if node.sig.op is REPLACE:
+        return ((node.inputs[1], ct),)
+    needs = tuple([a in wanted for a in node.inputs])
+    if not any(needs):
+        return ()
+    found = vjp(node, needs, ct)
+    if local.check_nan:
+        refuse_nan(node, found)
+    return zip([a for a in node.inputs if a in wanted], found)
+
+
+def _custom(node: Node, parts: dict, wanted):
     """Call a ``Function``'s own ``backward``."""
     cls, ctx, args = node.meta.custom
-    results = [select(node, i) for i in range(len(node.sig.aval))]
     cts = []
-    for i, result in enumerate(results):
-        if i in parts:
+    for i in ctx._outputs:
+        if i is not None and i in parts:
             cts.append(wrap(parts[i]))
         else:
-            cts.append(wrap(filled(result.aval, 0)) if ctx._materialize else None)
-    given = cls.vjp(ctx, cts)
+            keep = ctx._materialize and i is not None
+            cts.append(wrap(filled(node.sig.aval[i], 0)) if keep else None)
+    given = cls._gradients(ctx, cts)
     given = given if isinstance(given, tuple) else (given,)
     expected = len(args)
     if len(given) < expected or any(g is not None for g in given[expected:]):
         raise RustorchRuntimeError(
             f"function {cls.__name__}Backward returned an incorrect number of gradients (expected {expected}, got {len(given)})"
         )
-    sources = iter(node.inputs)
     for i, (a, g) in enumerate(zip(args, given)):
-        if not isinstance(a, Tensor):
-            continue
-        source = next(sources)
-        if g is None or source not in wanted:
-            continue
-        if g.shape != a.shape:
+        if g is not None and not isinstance(g, Tensor):
+            raise RustorchRuntimeError(f"expected Variable or None (got {type(g).__name__})")
+        if not isinstance(a, Node):
+            if g is not None:
+                raise RustorchRuntimeError(
+                    f"function {cls.__name__}Backward returned a gradient different than None at position {i + 1}, but "
+                    "the corresponding forward input was not a Variable"
+                )
+        elif g is not None and a in wanted:
+            yield a, _fitting(g, a.aval, cls, i)
+
+
+def _fitting(g: Tensor, a, cls, i: int) -> Node:
+    """A gradient that a ``Function`` gave, in the shape and dtype of its argument."""
+    if g.shape != a.shape:
+        if len(g.shape) < len(a.shape) or any(n not in (1, m) for n, m in zip(reversed(a.shape), reversed(g.shape))):
             raise RustorchRuntimeError(
                 f"Function {cls.__name__}Backward returned an invalid gradient at index {i} - got {list(g.shape)} but "
                 f"expected shape compatible with {list(a.shape)}"
             )
-        _accumulate(grads, source, node_of(g if g.dtype is a.dtype else g.to(a.dtype)))
+        g = g.sum_to_size(a.shape)
+    return node_of(g if g.dtype is a.dtype else g.to(a.dtype))
 
 
 def vjp(node: Node, needs: tuple[bool, ...], ct) -> list[Node]:
     """Gradient nodes for the inputs that ``needs`` marks, given the output's cotangent(s)."""
     forward = node.sig
     if forward.op.lacks is not None:
-        forward.op.refuse(forward.template, needs)
+        refuse_missing(node, needs)
     multi = type(forward.aval) is tuple
     given = tuple([i in ct for i in range(len(forward.aval))]) if multi else (True,)
     uses_output = forward.op.vjp_rule is not None and forward.op.vjp_uses_output
     inputs = list(node.inputs)
     if uses_output:
         inputs += [select(node, i) for i in range(len(forward.aval))] if multi else [node]
+    if node.meta is not None and node.meta.saved is not None:
+        inputs = node.meta.saved.unpack(node, inputs)
     inputs += [ct[i] for i in sorted(ct)] if multi else [ct]
     key = ("vjp", forward, needs, given)
     sig = SIGS.get(key)
@@ -217,7 +248,7 @@ def _vjp_sig(key, forward, needs, given, uses_output, inputs) -> Sig:
     if op is None:
         op = _vjp_ops[forward.op] = Op(
             _no_body, "vjp", name=forward.op.name + "_backward", method=False, function=False,
-            dear=forward.op.dear, always_lift=forward.op.always_lift,
+            lacks=forward.op.lacks, dear=forward.op.dear, always_lift=forward.op.always_lift,
         )  # fmt: skip
     avals = tuple([a for a, need in zip(forward.inputs, needs) if need])
     sig = Sig(op, (), tuple([n.aval for n in inputs]), forward.numbers, avals if len(avals) > 1 else avals[0], ON_TAPE)
@@ -229,37 +260,44 @@ def _no_body():
     """Gradient nodes are lowered from their forward signature, see ``lowering.emit``."""
 
 
-def _through_hooks(node: Node, ct):
-    meta = node.meta
-    for hook in list((meta.hooks or {}).values()):
-        new = hook(wrap(ct))
-        if new is not None:
-            if not isinstance(new, Tensor):
-                raise TypeError(f"expected Variable, but hook returned '{type(new).__name__}'")
-            ct = node_of(new)
-    if meta.retain is not None:
-        t = meta.retain()
-        if t is not None:
-            t._grad = wrap(ct) if t._grad is None else wrap(_add(node_of(t._grad), ct))
-    return ct
-
-
 def _accumulate_leaf(node: Node, ct: Node, create_graph: bool) -> None:
+    if node.meta.pre_hooks:
+        ct = before_step(node, ct)
+        if ct is None:
+            return
     t = node.meta.leaf()
     if t is not None:
         accumulate_into(t, ct, create_graph)
+    if node.meta.post_hooks:
+        after_leaf(node, ct)
 
 
 def accumulate_into(t: Tensor, ct: Node, create_graph: bool) -> None:
-    """Add a gradient to ``t.grad``: in place, unless it may be differentiated itself."""
+    """Add a gradient to ``t.grad``: in place, unless it may be differentiated itself.
+
+    Raises:
+        RuntimeError: inside ``vmap``, for a leaf from outside, where each row would have another gradient.
+    """
+    if local.tracing and node_of(t).seq < local.traced_from:
+        raise RustorchRuntimeError(
+            "backward() called inside a functorch transform. This is not supported, please use functorch.grad or "
+            "functorch.vjp instead or call backward() outside of functorch transforms."
+        )
     if t._grad is None:
         t._grad = wrap(ct)
     elif create_graph:
-        t._grad = wrap(_add(node_of(t._grad), ct))
+        t._grad = wrap(add(node_of(t._grad), ct))
     else:
-        write(t._grad, _add(node_of(t._grad), ct))
+        write(t._grad, add(node_of(t._grad), ct))
     for hook in list((t.__dict__.get("_post_accumulate_hooks") or {}).values()):
         hook(t)
+
+
+def _saves(node: Node) -> bool:
+    op = node.sig.op
+    if op.kind == "custom":
+        return bool(node.meta.custom[1]._reads)
+    return op.saves and op is not SELECT
 
 
 def _release(nodes) -> None:
@@ -267,11 +305,13 @@ def _release(nodes) -> None:
     for node in nodes:
         if node.is_leaf or node.tape == FREED:
             continue
-        if node.sig.op.saves and node.sig.op is not SELECT or any(a.tape == FREED for a in node.inputs):
-            node.tape = FREED
-            if node.meta is not None and node.meta.custom:
+        if node.meta is not None:
+            node.meta.saved = None
+            if node.meta.custom:
                 node.meta.custom[1]._freed = True
-            if node.value is not None:
+        if _saves(node) or any(a.tape == FREED for a in node.inputs):
+            node.tape = FREED
+            if node.value is not None and not is_kept(node):
                 node.inputs = ()
 
 
@@ -282,6 +322,8 @@ def checked_roots(outputs, grad_tensors, what: str):
         RuntimeError: an output without gradient path, a missing cotangent, or one of the wrong shape.
     """
     nodes, cts = [], []
+    if len(outputs) > len(grad_tensors):
+        raise RustorchRuntimeError(f"got {len(outputs)} tensors and {len(grad_tensors)} gradients")
     for i, (t, g) in enumerate(zip(outputs, grad_tensors)):
         node = node_of(t)
         if g is None:
@@ -304,6 +346,11 @@ def checked_roots(outputs, grad_tensors, what: str):
                 )
             if not node.tape:
                 raise RustorchRuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
+            if ct.aval.dtype.is_complex != node.aval.dtype.is_complex:
+                raise RustorchRuntimeError(
+                    "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in "
+                    f"dtype: grad_output[{i}] has a dtype of {g.dtype} and output[{i}] has a dtype of {t.dtype}."
+                )
             if ct.aval.dtype is not node.aval.dtype:
                 ct = node_of(g.to(node.aval.dtype))
         nodes.append(node)
@@ -314,8 +361,3 @@ def checked_roots(outputs, grad_tensors, what: str):
 def zeros_like(t: Tensor) -> Tensor:
     """Zeros shaped as ``t``, off the tape."""
     return wrap(filled(node_of(t).aval, 0))
-
-
-def stack(tensors) -> Tensor:
-    """Tensors of one shape along a new first dimension."""
-    return apply(TABLE["stack"], (tuple(tensors),))

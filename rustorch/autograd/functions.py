@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from rustorch.autograd import engine
+from rustorch.autograd.graph import GradientEdge
+from rustorch.autograd.transforms.batch import vmap
 from rustorch.eager.recorder import wrap
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
@@ -10,7 +12,8 @@ from rustorch.errors import RustorchRuntimeError
 
 
 def _sequence(x):
-    return tuple(x) if isinstance(x, (tuple, list)) else (x,)
+    many = isinstance(x, (tuple, list)) and not isinstance(x, GradientEdge)
+    return tuple([t.tensor() if isinstance(t, GradientEdge) else t for t in (x if many else (x,))])
 
 
 def backward(
@@ -35,6 +38,13 @@ def backward(
         >>> x.grad
         tensor(6.)
     """
+    if grad_variables is not None:
+        if grad_tensors is not None:
+            raise RustorchRuntimeError(
+                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. Please only use "
+                "`grad_tensors`."
+            )
+        grad_tensors = grad_variables
     outputs = _sequence(tensors)
     cts = _sequence(grad_tensors) if grad_tensors is not None else (None,) * len(outputs)
     if len(cts) == 1 and len(outputs) > 1 and cts[0] is None:
@@ -46,7 +56,7 @@ def backward(
         return
     inputs = _sequence(inputs)
     if not inputs:
-        raise RustorchRuntimeError("'inputs' argument to backward() cannot be empty.")
+        raise RustorchRuntimeError("`inputs` argument to `backward()` cannot be empty.")
     targets = {node_of(t): t for t in inputs}
     found = engine.run(nodes, cts, retain_graph=retain_graph, create_graph=create_graph, targets=targets)
     for node, ct in found.items():
@@ -86,6 +96,8 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
         return _batched(
             outs, ins, cts, retain_graph, create_graph, allow_unused or materialize_grads, materialize_grads
         )
+    if not ins:
+        raise RustorchRuntimeError("`inputs` argument to `grad()` cannot be empty.")
     nodes, cts = engine.checked_roots(outs, cts, "grad")
     wanted = []
     for t in ins:
@@ -112,14 +124,27 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
 
 
 def _batched(outs, ins, cts, retain_graph, create_graph, allow_unused, materialize):
-    """One gradient per slice of the cotangents' first dimension, stacked."""
-    count = cts[0].shape[0]
-    rows = [
-        grad(outs, ins, tuple(c[i] for c in cts), True if i < count - 1 else retain_graph, create_graph,
-             allow_unused=allow_unused, materialize_grads=materialize)
-        for i in range(count)
-    ]  # fmt: skip
-    return tuple(None if column[0] is None else engine.stack(column) for column in zip(*rows))
+    """One gradient per slice of the cotangents' first dimension, as one batched backward pass."""
+    used: list[bool] = []
+    for i, (t, c) in enumerate(zip(outs, cts)):
+        if isinstance(c, Tensor) and c.ndim and c.shape[1:] != t.shape:
+            raise RustorchRuntimeError(
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch dimension. "
+                "The sizes of the remaining dimensions are expected to match the shape of corresponding output, but a "
+                f"mismatch was detected: grad_output[{i}] has a shape of {c.shape} and output[{i}] has a shape of "
+                f"{t.shape}. If you only want some tensors in `grad_output` to be considered batched, consider using vmap."
+            )
+
+    def one(*rows):
+        given = iter(rows)
+        found = grad(outs, ins, [None if c is None else next(given) for c in cts], retain_graph, create_graph,
+                     allow_unused=allow_unused)  # fmt: skip
+        used[:] = [g is not None for g in found]
+        return tuple(g for g in found if g is not None)
+
+    rows = iter(vmap(one)(*[c for c in cts if c is not None]))
+    empty = engine.zeros_like if materialize else lambda t: None
+    return tuple([next(rows) if u else empty(t) for u, t in zip(used, ins)])
 
 
 def _backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):

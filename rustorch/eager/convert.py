@@ -12,6 +12,8 @@ from rustorch.devices import Device
 from rustorch.dtypes import DType
 from rustorch.eager.nodes import apply_node
 from rustorch.eager.recorder import from_array, from_host, value_of, wrap
+from rustorch.eager.state import local
+from rustorch.eager.storage import INFERENCE
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of, set_requires_grad, share
 from rustorch.errors import DTypeError, RustorchRuntimeError
@@ -148,6 +150,10 @@ def require_grad(t: Tensor, flag: bool = True) -> Tensor:
         RuntimeError: an integer tensor, or turning it off on a tensor that has a history.
     """
     node = node_of(t)
+    if flag and t._storage in INFERENCE and not local.inference:
+        raise RustorchRuntimeError(
+            "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
+        )
     if flag and node.aval.dtype.kind < dtypes.FLOATING:
         raise DTypeError("only Tensors of floating point and complex dtype can require gradients")
     if node.tape and not t._leaf:

@@ -6,6 +6,7 @@ import functools
 import inspect
 
 from rustorch.eager.state import local
+from rustorch.eager.storage import switch_inference
 
 
 class _Mode:
@@ -17,14 +18,21 @@ class _Mode:
             @functools.wraps(fn)
             def generator(*args, **kwargs):
                 gen = fn(*args, **kwargs)
-                sent = None
+                step, sent = gen.send, None
                 while True:
                     with self.clone():
                         try:
-                            item = gen.send(sent)
+                            item = step(sent)
                         except StopIteration as stop:
                             return stop.value
-                    sent = yield item
+                    try:
+                        step, sent = gen.send, (yield item)
+                    except GeneratorExit:
+                        with self.clone():
+                            gen.close()
+                        raise
+                    except BaseException as e:
+                        step, sent = gen.throw, e
 
             return generator
 
@@ -61,7 +69,7 @@ class no_grad(_Mode):
 
     def __enter__(self):
         self.before.append(local.grad)
-        local.grad = self.mode
+        local.grad = self.mode and not local.inference
 
     def __exit__(self, *exc):
         local.grad = self.before.pop()
@@ -79,9 +87,13 @@ class set_grad_enabled(_Mode):
     flag = "grad"
 
     def __init__(self, mode: bool):
+        if not isinstance(mode, bool):
+            raise TypeError(
+                f"{type(self).__name__}(): argument 'enabled' (position 1) must be bool, not {type(mode).__name__}"
+            )
         self.before = getattr(local, self.flag)
-        self.mode = bool(mode)
-        setattr(local, self.flag, self.mode)
+        self.mode = mode
+        self.__enter__()
 
     def __call__(self, fn):
         setattr(local, self.flag, self.before)
@@ -91,14 +103,23 @@ class set_grad_enabled(_Mode):
         return type(self)(self.mode)
 
     def __enter__(self):
-        setattr(local, self.flag, self.mode)
+        setattr(local, self.flag, self.mode and not local.inference)
 
     def __exit__(self, *exc):
         setattr(local, self.flag, self.before)
 
 
 class inference_mode(_Mode):
-    """``no_grad`` for code that will never need gradients."""
+    """``no_grad`` for code that will never need gradients: tensors made here cannot be saved for a backward pass,
+    nor written to, outside.
+
+    Example:
+        >>> import rustorch
+        >>> with rustorch.inference_mode():
+        ...     t = rustorch.ones(2)
+        >>> t.is_inference()
+        True
+    """
 
     def __new__(cls, mode=True):
         self = object.__new__(cls)
@@ -111,11 +132,12 @@ class inference_mode(_Mode):
 
     def __enter__(self):
         self.before.append((local.grad, local.inference))
-        if self.mode:
-            local.grad, local.inference = False, True
+        local.grad = not self.mode
+        switch_inference(self.mode)
 
     def __exit__(self, *exc):
-        local.grad, local.inference = self.before.pop()
+        local.grad, before = self.before.pop()
+        switch_inference(before)
 
 
 def is_grad_enabled() -> bool:
@@ -126,3 +148,25 @@ def is_grad_enabled() -> bool:
 def is_inference_mode_enabled() -> bool:
     """Is this thread inside ``inference_mode``?"""
     return local.inference
+
+
+class set_multithreading_enabled(_Mode):
+    """Whether backward passes may use several threads: remembered, for programs that ask; XLA schedules its own."""
+
+    def __init__(self, mode: bool):
+        self.mode, self.before = mode, local.multithreading
+        local.multithreading = mode
+
+    def clone(self):
+        return set_multithreading_enabled(self.mode)
+
+    def __enter__(self):
+        local.multithreading = self.mode
+
+    def __exit__(self, *exc):
+        local.multithreading = self.before
+
+
+def is_multithreading_enabled() -> bool:
+    """What ``set_multithreading_enabled`` said last in this thread."""
+    return local.multithreading

@@ -53,7 +53,8 @@ def select(node: Node, i: int) -> Node:
     return Node(sig, (node,), (), node.tape if sig.tape else NO_TAPE)
 
 
-def _renamed(op, inputs, tape: int) -> Node:
+def renamed(op, inputs, tape: int) -> Node:
+    """The first input's value under a node of its own."""
     key = (op, tuple([n.aval for n in inputs]))
     sig = SIGS.get(key)
     if sig is None:
@@ -65,12 +66,12 @@ def _renamed(op, inputs, tape: int) -> Node:
 
 def alias(node: Node) -> Node:
     """The same value off the tape."""
-    return _renamed(ALIAS, (node,), NO_TAPE)
+    return renamed(ALIAS, (node,), NO_TAPE)
 
 
 def replace(value: Node, history: Node) -> Node:
     """``value``'s value with ``history``'s gradient path."""
-    return _renamed(REPLACE, (value, history), history.tape)
+    return renamed(REPLACE, (value, history), history.tape)
 
 
 def filled(like: Aval, value: int) -> Node:

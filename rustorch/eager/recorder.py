@@ -14,13 +14,15 @@ from rustorch.devices import Device
 from rustorch.dtypes import DType
 from rustorch.eager.known import check_known
 from rustorch.eager.nodes import leaf, select, tape_of
-from rustorch.eager.state import local
-from rustorch.eager.storage import PENDING_LIMIT, Storage, flush, over_limit
+from rustorch.eager.state import local, look_closely
+from rustorch.eager.storage import INFERENCE, PENDING_LIMIT, Storage, flush, over_limit
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
+from rustorch.errors import RustorchRuntimeError
 from rustorch.graph import Node, aval
 from rustorch.graph.node import ensure_meta
 from rustorch.lowering import compile as compiler, observe
+from rustorch.lowering.dependence import read_by_gradient
 from rustorch.lowering.infer import SIGS, infer
 from rustorch.lowering.placement import canonical, device_of, put
 from rustorch.lowering.template import ARRAY, NUMBER, Group
@@ -126,7 +128,38 @@ def apply_op(op, args, kwargs=None, device=None) -> Node:
         sig = infer(key, op, _template(op, args), tuple([n.aval for n in nodes]), numbers, device)
     if op.known_rule is not None:
         check_known(op, args)
-    return Node(sig, nodes, tuple(numbers), tape_of(sig, nodes))
+    node = Node(sig, nodes, tuple(numbers), tape_of(sig, nodes))
+    if local.careful and node.tape:
+        _look_closely(node, inputs)
+    return node
+
+
+def _look_closely(node: Node, inputs) -> None:
+    """Hand over what the backward pass will need, and refuse inference tensors among it.
+
+    Raises:
+        RuntimeError: the gradient needs the value of an inference tensor.
+    """
+    if local.refusing:
+        found = [t._storage in INFERENCE for t in inputs]
+        if not any(found):
+            look_closely(INFERENCE)
+        elif node.sig.op.saves:
+            takes_output = node.sig.op.vjp_rule is not None and node.sig.op.vjp_uses_output
+            read = read_by_gradient(node.sig, tuple([bool(a.tape) for a in node.inputs]), takes_output)
+            refuse_inference(any(f and r for f, r in zip(found, read)))
+    if local.packing is not None:
+        local.packing.pack_node(node)
+
+
+def refuse_inference(saved: bool) -> None:
+    """Raise PyTorch's error if an inference tensor is saved."""
+    if saved:
+        raise RustorchRuntimeError(
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+            "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use "
+            "it in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
+        )
 
 
 class _Foreign(Exception):

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from weakref import ref
+from weakref import WeakSet, ref
 
-from rustorch.eager.state import local
+from rustorch.eager.state import local, look_closely
 from rustorch.lowering import compile as compiler
 
 # A thread that recorded this many tensors without a look starts a program on its own.
 PENDING_LIMIT = 512
+
+
+# Storages of tensors that were made under `inference_mode`.
+INFERENCE: WeakSet = WeakSet()
+
+
+class _Inference(list):
+    """What is pending under `inference_mode`: notes every new storage, so that nothing has to ask elsewhere."""
+
+    def append(self, r) -> None:
+        """List a storage; one that is only written to is not new."""
+        s = r()
+        if not s.writes:
+            INFERENCE.add(s)
+        list.append(self, r)
+
+
+def switch_inference(on: bool) -> None:
+    """Make new tensors inference tensors, or not."""
+    local.inference = on
+    local.pending = (_Inference if on else list)(local.pending)
+    look_closely(INFERENCE)
 
 
 class Storage:
@@ -45,7 +67,7 @@ def flush(extra=()) -> None:
         compiler.run(list(extra))
         return
     local.deferred = None
-    pending, local.pending = local.pending, []
+    pending, local.pending = local.pending, type(local.pending)()
     roots = list(extra)
     for r in pending:
         s = r()

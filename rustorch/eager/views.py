@@ -13,6 +13,7 @@ import numpy as np
 
 from rustorch.eager.nodes import alias, apply_node, replace
 from rustorch.eager.state import local
+from rustorch.eager.storage import INFERENCE
 from rustorch.eager.tensor import Tensor
 from rustorch.errors import RustorchRuntimeError
 from rustorch.graph import NO_TAPE, ON_TAPE, Node
@@ -60,10 +61,10 @@ def _reread(t: Tensor) -> Node:
             s.epoch += 1  # other aliases of the data must not see the leaf
         elif not (node.is_leaf and node.meta.leaf() is t):
             node = _as_leaf(t, alias(node))
-    elif old is not None and old is not node and old.tape:
+    elif old is not None and old is not node and (old.tape or local.level is not None and local.level.moves(old)):
         node = replace(node, old)
-    elif node.tape and (node is not old or node.is_leaf):
-        node = alias(node)  # another alias of the data has become a leaf, or has a history of its own
+    elif node is not old and local.level is not None or node.tape and (node is not old or node.is_leaf):
+        node = alias(node)  # a leaf, history or tangent of another alias of the data is not this one's
     t._node = node
     t._epoch = s.epoch
     return node
@@ -108,7 +109,7 @@ def share(t: Tensor, cls=Tensor) -> Tensor:
     d._node = None
     d._epoch = -1
     node = s.node
-    if node.tape == NO_TAPE:
+    if node.tape == NO_TAPE and local.level is None:
         d._node, d._epoch = node, s.epoch
     for view in reversed(chain):
         d = _view_of(d, view, cls)
@@ -128,7 +129,7 @@ def _view_of(parent: Tensor, view, cls=Tensor) -> Tensor:
 
 def make_view(t: Tensor, op, template, numbers=()) -> Tensor:
     """A tensor that aliases part of ``t``."""
-    if not local.grad and (t._leaf or node_of(t).tape):
+    if not local.grad and (t._leaf or node_of(t).tape) and local.level is None:
         t = share(t)  # a view made under no_grad carries no history, whoever writes through it
     return _view_of(t, (op, template, numbers))
 
@@ -164,6 +165,11 @@ def _source_of_many(t: Tensor):
 
 def check_writable(t: Tensor) -> None:
     """Raise what PyTorch raises before an in-place change that autograd cannot take."""
+    if INFERENCE.data and not local.inference and t._storage in INFERENCE:
+        raise RustorchRuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal "
+            "tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
+        )
     if local.grad:
         many = _source_of_many(t)
         if many is not None and node_of(t).tape:

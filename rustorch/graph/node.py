@@ -8,7 +8,7 @@ from itertools import count
 NO_TAPE, ON_TAPE, FREED = 0, 1, 2
 
 _next_sig = count().__next__
-_next_seq = count().__next__
+next_seq = count().__next__
 
 
 class Sig:
@@ -34,17 +34,19 @@ class Sig:
 class Meta:
     """The rare facts about a node: whose leaf it is, hooks on its gradient, where it was made."""
 
-    __slots__ = ("leaf", "hooks", "retain", "pre_hooks", "where", "name", "custom", "chain")
+    __slots__ = ("leaf", "hooks", "retain", "pre_hooks", "post_hooks", "where", "name", "custom", "chain", "saved")
 
     def __init__(self):
         self.leaf = None  # weak reference to the leaf tensor that accumulates this gradient
         self.hooks = None
         self.retain = None
-        self.pre_hooks = None
+        self.pre_hooks = None  # before and after the step of the backward pass
+        self.post_hooks = None
         self.where = None
         self.name = None
         self.custom = None  # (Function, ctx, arguments) of a hand-written gradient
         self.chain = None  # what this gradient is the derivative of (autograd.chain)
+        self.saved = None  # where the values that the backward needs come from, if not from the inputs
 
 
 class Node:
@@ -66,7 +68,7 @@ class Node:
         self.aval = sig.aval
         self.value = None
         self.tape = tape
-        self.seq = _next_seq()
+        self.seq = next_seq()
         self.meta = None
         self.overwritten = False  # a storage moved on from this node: its buffer may be donated
         self.exported = False  # somebody outside sees the buffer: it may not

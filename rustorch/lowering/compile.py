@@ -16,7 +16,7 @@ from rustorch.graph import ON_TAPE
 from rustorch.lowering import observe
 from rustorch.lowering.emit import evaluate
 from rustorch.lowering.placement import jax_device, x64
-from rustorch.lowering.plan import Plan
+from rustorch.lowering.plan import Plan, is_kept
 from rustorch.lowering.platform import platform
 from rustorch.lowering.promote import weak
 from rustorch.lowering.settings import compiler_options, matmul_precision, settings_key
@@ -212,15 +212,20 @@ def _run_on(device, roots) -> None:
         observe.count("recorded", len(plan.nodes))
 
 
-def lowered_text(root) -> str:
-    """StableHLO of the program that computes one pending node."""
+def lowered(root):
+    """The program that computes one pending node, as JAX lowers it."""
     with LOCK:
         plan = Plan([root])
         family = Family(plan)
         program = _build(plan, family, (), _PLATFORMS[root.aval.device.type])
         floats, ints = _pack(plan.numbers, family.lifted)
         with x64():
-            return program.run.lower([], [a.value for a in plan.leaves], floats, ints).as_text()
+            return program.run.lower([], [a.value for a in plan.leaves], floats, ints)
+
+
+def lowered_text(root) -> str:
+    """StableHLO of the program that computes one pending node."""
+    return lowered(root).as_text()
 
 
 def _call(program, plan, family, donated, device):
@@ -245,7 +250,7 @@ def _store(plan: Plan, results) -> None:
     for i, value in zip(plan.outputs, results):
         node = nodes[i]
         node.value = value
-        if node.tape != ON_TAPE or node.is_leaf:
+        if (node.tape != ON_TAPE or node.is_leaf) and not is_kept(node):
             node.inputs = ()
 
 

@@ -7,11 +7,12 @@ stands for a value that depends on no sample, ``MIXED`` for one in which samples
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import jax
 from jax.interpreters.partial_eval import dce_jaxpr
 
-from rustorch.lowering.emit import lower_sig
+from rustorch.lowering.emit import lower_sig, lower_vjp
 from rustorch.lowering.placement import x64
 from rustorch.lowering.primitives import CALLS, ELEMENTWISE
 from rustorch.lowering.promote import weak
@@ -36,22 +37,37 @@ def used(sig) -> tuple:
     """Which inputs a node's value depends on at all: the gradient of ``a * b`` in ``a`` does not on ``a``."""
     key = (sig, "used")
     if key not in _known:
-        jaxpr = _jaxpr(sig)
-        _known[key] = tuple(dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))[1][: len(sig.inputs)])
+        _known[key] = _reads(sig, lower_sig, sig.inputs, sig.numbers)
     return _known[key]
 
 
-def _jaxpr(sig):
+def read_by_gradient(sig, needs: tuple[bool, ...], uses_output: bool) -> tuple:
+    """Whether the gradient reads each input of ``sig`` (then each output, if its rule takes it): what PyTorch saves."""
+    key = (sig, needs, uses_output)
+    if key not in _known:
+        outs = sig.aval if type(sig.aval) is tuple else (sig.aval,)
+        gradient = SimpleNamespace(extra=(sig, needs, (True,) * len(outs), uses_output))
+        values = (*sig.inputs, *outs) if uses_output else sig.inputs
+        _known[key] = _reads(gradient, lower_vjp, (*values, *outs), sig.numbers)[: len(values)]
+    return _known[key]
+
+
+def _reads(sig, lower, avals, numbers) -> tuple:
+    jaxpr = _jaxpr(sig, lower, avals, numbers)
+    return tuple(dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))[1][: len(avals)])
+
+
+def _jaxpr(sig, lower, avals, numbers):
     """The lowering with arrays and numbers as arguments, so that what is found holds for all numbers."""
-    structs = [jax.ShapeDtypeStruct(tuple(a.shape), a.dtype.numpy) for a in sig.inputs]
+    structs = [jax.ShapeDtypeStruct(tuple(a.shape), a.dtype.numpy) for a in avals]
     with x64():
-        return jax.make_jaxpr(lambda arrays, numbers: lower_sig(sig, arrays, [weak(n) for n in numbers]))(
-            structs, [kind(1) for kind in sig.numbers]
+        return jax.make_jaxpr(lambda arrays, numbers: lower(sig, arrays, [weak(n) for n in numbers]))(
+            structs, [kind(1) for kind in numbers]
         ).jaxpr
 
 
 def _analysed(sig, states):
-    found = _walk(_jaxpr(sig), states + (None,) * len(sig.numbers))
+    found = _walk(_jaxpr(sig, lower_sig, sig.inputs, sig.numbers), states + (None,) * len(sig.numbers))
     return tuple(found) if type(sig.aval) is tuple else found[0]
 
 

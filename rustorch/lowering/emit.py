@@ -18,12 +18,8 @@ def lower_sig(sig, arrays, numbers):
     kind = sig.op.kind
     if kind == "vjp":
         return lower_vjp(sig, arrays, numbers)
-    if kind == "jvp":
-        return transform.jvp(lower_sig, sig, arrays, numbers)
-    if kind == "series":
-        return transform.series(lower_sig, sig, arrays, numbers)
-    if kind == "vmap":
-        return transform.vmap(lower_sig, sig, arrays, numbers)
+    if kind in transform.KINDS:
+        return transform.KINDS[kind](lower_sig, sig, arrays, numbers)
     args = fill(sig.template, arrays, numbers)
     if kind == "view":
         return call(sig.op, lambda *a, **k: sig.op.body(jnp, *a, **k), args)

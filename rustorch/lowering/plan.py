@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import sys
 from operator import attrgetter
+from weakref import WeakSet
 
 from rustorch.graph import ON_TAPE, Node
 
 _by_seq = attrgetter("seq")
+
+# Of each active level of forward-mode AD, the nodes that depend on its dual tensors. They keep their inputs
+# when they are computed, so that tangents can be pushed through them later.
+KEPT: list[WeakSet] = []
+
+
+def is_kept(node: Node) -> bool:
+    """May a tangent still be pushed through this node?"""
+    return any(node in kept for kept in KEPT)
 
 
 class Plan:
@@ -23,6 +33,8 @@ class Plan:
         self.nodes = _pending_below(roots)
         self._wire()
         self._choose_outputs(roots)
+        for kept in KEPT:
+            self._keep(kept)
 
     def _wire(self) -> None:
         index: dict[Node, int] = {}
@@ -53,6 +65,12 @@ class Plan:
             if node in live:
                 continue
             live.add(node)
+            saved = node.meta.saved if node.meta is not None else None
+            if saved is not None and saved.recomputes:
+                # Its values come from the checkpoint's inputs again; only those are worth keeping.
+                outputs.update([index[b] for b in saved.outermost().boundary if b.value is None and b in index])
+                stack.extend([a for a in node.inputs if a.value is None and a not in live and a.tape == ON_TAPE])
+                continue
             if node.sig.op.dear:
                 outputs.add(index[node])
                 if node.tape != ON_TAPE:
@@ -66,6 +84,13 @@ class Plan:
         self.key.append(-1 << 40)
         self.key.extend(self.outputs)
         self.key = tuple(self.key)
+
+    def _keep(self, kept: WeakSet) -> None:
+        """Note which nodes depend on those that are kept already; they are live too."""
+        for node in self.nodes:
+            if any(a in kept for a in node.inputs):
+                kept.add(node)
+                self.live.add(node)
 
     def steps(self) -> list:
         """What ``emit.evaluate`` runs."""

@@ -111,3 +111,13 @@ def vmap_vjp(lower_vjp, vjp_sig_of, sig, arrays, numbers):
     wanted = [b for b, need in zip(batched, needs) if need]
     grads = tuple(g if b else g.sum(0).astype(g.dtype) for g, b in zip(grads, wanted))
     return grads[0] if bare else grads
+
+
+KINDS = {"jvp": jvp, "series": series, "vmap": vmap}
+
+
+def forward_of(sig):
+    """The signature below all gradients and transforms."""
+    while sig.op.kind == "vjp" or sig.op.kind in KINDS:
+        sig = sig.extra[0]
+    return sig

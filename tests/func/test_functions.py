@@ -69,5 +69,5 @@ def test_without_jvp():
         def backward(ctx, g):
             return g * 2
 
-    with pytest.raises(RuntimeError, match="jvp is not implemented"):
+    with pytest.raises(NotImplementedError, match="You must implement the jvp function"):
         rustorch.func.jvp(Plain.apply, (rustorch.ones(1),), (rustorch.ones(1),))

@@ -71,7 +71,9 @@ def test_second_derivatives(program, numbers):
 
 
 @pytest.mark.slow
-@settings(max_examples=int(os.environ.get("RANDOM_GRAPHS", 1200)), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=int(os.environ.get("RANDOM_GRAPHS", 1200)), deadline=None, suppress_health_check=list(HealthCheck)
+)
 @given(st.lists(STEP, min_size=2, max_size=7), NUMBERS)
 def test_second_derivatives_of_many(program, numbers):
     check(program, numbers)

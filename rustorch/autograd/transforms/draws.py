@@ -8,6 +8,7 @@ from rustorch.graph import Node
 from rustorch.lowering.kernels.random import random_bits
 from rustorch.lowering.table import Number, Op
 from rustorch.lowering.template import ARRAY, NUMBER
+from rustorch.lowering.transform import forward_of
 
 _LANE = 97  # no op draws in this one
 
@@ -18,13 +19,6 @@ def _row_keys(key, counter: Number, size: int):
 
 
 ROW_KEYS = Op(_row_keys, "op", name="row_keys", method=False, function=False, differentiable=False, always_lift=True)
-
-
-def forward_of(sig):
-    """The signature below all transforms."""
-    while sig.op.kind in ("vjp", "jvp", "vmap"):
-        sig = sig.extra[0]
-    return sig
 
 
 def place_of_key(sig) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 
+from rustorch.autograd.anomaly import noted, refuse_missing
 from rustorch.autograd.transforms import custom
 from rustorch.autograd.transforms.draws import Draws, place_of_key
 from rustorch.autograd.transforms.region import is_select, region
@@ -35,7 +36,7 @@ def _op_of(kind: str, forward: Op) -> Op:
         op = _ops[kind, forward] = Op(
             _no_body, kind, name=f"{forward.name}_{kind}", method=False, function=False, dear=forward.dear,
             grad_name=forward.grad_name,
-            saves=forward.saves, always_lift=forward.always_lift, differentiable=forward.differentiable,
+            saves=forward.saves, lacks=forward.lacks, always_lift=forward.always_lift, differentiable=forward.differentiable,
         )  # fmt: skip
         if kind == "vmap":
             op.vjp_rule, op.vjp_uses_output = forward.vjp_rule, forward.vjp_uses_output
@@ -61,15 +62,17 @@ def _dense(a: Aval) -> Aval:
     return aval(tuple(a.shape), a.dtype, a.device)
 
 
-def _moved(outputs, given, step, own) -> list:
+def _moved(outputs, given, step, own, still=None) -> list:
     """How ``outputs`` move when the nodes in ``given`` move as given; None for not at all.
 
     ``step(node, moves)`` says how a node's results move (a list, None for those that do not), ``own(node, moves)``
-    the same of a ``Function`` of the user's.
+    the same of a ``Function`` of the user's; nodes for which ``still(node)`` holds do not move.
     """
     moves = {n: m for n, m in given.items() if n.aval.dtype.kind >= FLOATING}
     for node in region(outputs, given):
         op = node.sig.op
+        if still is not None and still(node):
+            continue
         if is_select(node):
             whole = moves.get(node.inputs[0])
             found = None if whole is None else whole[node.sig.template[1]]
@@ -87,15 +90,18 @@ def _moved(outputs, given, step, own) -> list:
     return [moves.get(n) for n in outputs]
 
 
-def tangents(outputs, given: dict[Node, Node]) -> list[Node | None]:
-    """The tangents of ``outputs`` when the nodes in ``given`` move by the given tangents; None for zero."""
-    return _moved(outputs, given, _tangent, custom.tangents)
+def tangents(outputs, given: dict[Node, Node], still=None) -> list[Node | None]:
+    """The tangents of ``outputs`` when the nodes in ``given`` move by the given tangents; None for zero.
+
+    Nodes for which ``still(node)`` holds do not move.
+    """
+    return _moved(outputs, given, _tangent, custom.tangents, still)
 
 
 def _tangent(node: Node, moves) -> list[Node | None]:
     active = tuple([a in moves for a in node.inputs])
     if node.sig.op.lacks is not None:
-        node.sig.op.refuse(node.sig.template, active, forward=True)
+        refuse_missing(node, active, forward=True)
     inputs = (*node.inputs, *[moves[a] for a, on in zip(node.inputs, active) if on])
     sig = _sig("jvp", node.sig, (node.sig, active), inputs, _each(node.sig.aval, _dense))
     whole = Node(sig, inputs, node.numbers, _tape(inputs))
@@ -125,16 +131,17 @@ def _times(node: Node | None, factor: float) -> Node | None:
 
 
 def _no_series(node: Node, moves):
-    raise RustorchRuntimeError(
-        f"taylor(): {node.meta.custom[0].__name__} is a Function with derivatives of its own, which give no series. "
-        "Use nested gradients."
-    )
+    name = node.meta.custom[0].__name__
+    text = f"taylor(): {name} is a Function with derivatives of its own, which give no series. Use nested gradients."
+    raise noted(RustorchRuntimeError(text), node, name)
 
 
 def _curve(order: int, node: Node, moves) -> list[list[Node | None] | None]:
     nothing = (None,) * order
     curves = [moves.get(a, nothing) for a in node.inputs]
     masks = tuple([tuple([c is not None for c in curve]) for curve in curves])
+    if node.sig.op.lacks is not None:
+        refuse_missing(node, [any(mask) for mask in masks], forward=True)
     inputs = (*node.inputs, *[c for curve in curves for c in curve if c is not None])
     results = _masks(node.sig, masks, order)
     avals = node.sig.aval if type(node.sig.aval) is tuple else (node.sig.aval,)
@@ -171,6 +178,8 @@ def batched(outputs, given: dict[Node, Node], size: int, draws: Draws) -> list[N
 def _over_batch(node: Node, new, size: int, draws: Draws) -> Node | None:
     if is_select(node):
         whole = new.get(node.inputs[0])
+        if isinstance(whole, list):
+            return whole[node.sig.template[1]]
         return None if whole is None else select(whole, node.sig.template[1])
     inputs = [new.get(a, a) for a in node.inputs]
     flags = [a in new for a in node.inputs]
@@ -181,6 +190,10 @@ def _over_batch(node: Node, new, size: int, draws: Draws) -> Node | None:
             inputs[at], flags[at] = keys, True
     if not any(flags):
         return None
+    if node.sig.op.kind == "custom":
+        found = custom.own_rule(node, new, size, draws.randomness)
+        if found is not None:
+            return found
     flags = tuple(flags)
     sig = _sig("vmap", node.sig, (node.sig, flags, size), inputs, _each(node.sig.aval, lambda a: _rows(a, size)))
     made = Node(sig, tuple(inputs), node.numbers, node.tape)

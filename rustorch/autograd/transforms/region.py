@@ -9,6 +9,7 @@ from rustorch.eager.nodes import filled
 from rustorch.eager.state import local
 from rustorch.errors import RustorchRuntimeError
 from rustorch.graph import Aval, Node, Sig
+from rustorch.graph.node import next_seq
 from rustorch.lowering.infer import SIGS, remember
 from rustorch.lowering.ops.structural import SELECT
 from rustorch.lowering.table import Op
@@ -88,7 +89,8 @@ def is_select(node: Node) -> bool:
 @contextmanager
 def recording():
     """Record without starting programs: what is recorded may depend on stand-ins."""
-    outside, local.pending = local.pending, []
+    outside, local.pending = local.pending, type(local.pending)()
+    before, local.traced_from = local.traced_from, next_seq()
     local.tracing += 1
     inside: list = []
     try:
@@ -96,5 +98,6 @@ def recording():
         inside = local.pending  # after an error nothing of it is started: some may hang on stand-ins
     finally:
         local.tracing -= 1
+        local.traced_from = before
         local.pending = outside
         outside.extend(inside)

@@ -12,10 +12,11 @@ from rustorch.autograd.transforms.tree import flatten, unflatten
 from rustorch.eager.modes import enable_grad
 from rustorch.eager.nodes import alias
 from rustorch.eager.recorder import wrap
+from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.errors import RustorchRuntimeError
-from rustorch.graph import ON_TAPE, Node
+from rustorch.graph import NO_TAPE, ON_TAPE, Node
 
 
 def picked(args, argnums, what: str):
@@ -86,8 +87,9 @@ class Tracked:
 
     def settled(self, nodes) -> list[Tensor]:
         """Tensors on ``nodes``, off the tape where they lead only to the copies."""
-        outside = _lead_outside(nodes, set(self.nodes))
-        return [wrap(alias(n) if n.tape and n not in outside else n) for n in nodes]
+        outside = lead_outside(nodes, set(self.nodes))
+        off = alias if local.level is None else lambda n: same(n, NO_TAPE)  # which passes tangents on
+        return [wrap(off(n) if n.tape and n not in outside else n) for n in nodes]
 
     def settled_tree(self, tree):
         """Tensors of a tree as they are outside the transform."""
@@ -96,7 +98,7 @@ class Tracked:
         return unflatten(structure, [next(tensors) if isinstance(x, Tensor) else x for x in leaves])
 
 
-def _lead_outside(nodes, inside) -> set[Node]:
+def lead_outside(nodes, inside) -> set[Node]:
     """The nodes at or below ``nodes`` from which the tape leads to a leaf, or an argument, not only to ``inside``."""
     ends = set().union(*_active.levels) - inside
     below: set[Node] = set()

@@ -7,8 +7,10 @@ import numpy as np
 from rustorch.eager.methods.hang import method, prop
 from rustorch.eager.nodes import apply_node
 from rustorch.eager.recorder import wrap
+from rustorch.eager.storage import INFERENCE
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of, root_of
+from rustorch.errors import RustorchRuntimeError
 from rustorch.graph.aval import contiguous_strides
 from rustorch.lowering.ops.cast import dense as DENSE
 from rustorch.lowering.strides import dummy
@@ -71,6 +73,8 @@ def is_cpu(self):
 
 @prop
 def _version(self):
+    if self._storage in INFERENCE:
+        raise RustorchRuntimeError("Inference tensors do not track version counter.")
     return self._storage.writes
 
 
@@ -143,8 +147,8 @@ def is_signed(self):
 
 @method
 def is_inference(self):
-    """Tensors made under ``inference_mode`` are ordinary here."""
-    return False
+    """Was the tensor made under ``inference_mode``?"""
+    return self._storage in INFERENCE
 
 
 @method

@@ -44,6 +44,11 @@ def _(needs, ct, value, history):
     return None, ct
 
 
+# The start of a tangent (forward-mode AD), and a reading without it; gradients pass both.
+DUAL = Op(_alias, "alias", name="make_dual", method=False, function=False, saves=False)
+PRIMAL = Op(_alias, "alias", name="primal", method=False, function=False, saves=False)
+
+
 def _fill(shape: tuple, dtype, value: int):
     """A constant of a node's shape: the gradient that a scalar starts with, or one that nothing depends on."""
     return jnp.full(shape, value, dtype.numpy)

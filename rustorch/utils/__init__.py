@@ -1,0 +1,3 @@
+"""``torch.utils``."""
+
+from rustorch.utils import checkpoint as checkpoint
