@@ -128,7 +128,7 @@ def _ends(chain: Chain, step):
     nodes = region([*chain.outputs, *chain.cotangents], {x})
     for node in nodes:
         meta = node.meta
-        if node.tape == FREED or meta is not None and (meta.hooks or meta.retain or meta.custom):
+        if node.tape == FREED or meta is not None and _watched(meta):
             return None
         states[node] = _state(node, states) if node.tape else None
         if not node.tape and node.sig.tape and not is_select(node) and node.sig.op is not ALIAS:
@@ -151,6 +151,11 @@ def _ends(chain: Chain, step):
         else:
             step(node, ct, wanted, grads)
     return ends
+
+
+def _watched(meta) -> bool:
+    """Does the user see, or change, what the backward pass does at this node?"""
+    return bool(meta.hooks or meta.pre_hooks or meta.post_hooks or meta.retain or meta.custom or meta.saved)
 
 
 def _state(node: Node, states):

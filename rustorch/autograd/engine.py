@@ -97,7 +97,7 @@ def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=
     finally:
         local.grad, local.task = before
     if not retain_graph:
-        _release(reversed(ran))
+        _release(nodes if shortened else reversed(ran))
     return found
 
 

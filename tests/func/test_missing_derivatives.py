@@ -47,7 +47,7 @@ def test_same_as_the_oracle(name):
 
 def test_forward_mode_and_second_derivatives():
     x, one = rustorch.tensor([1.5, 2.5]), rustorch.ones(2)
-    with pytest.raises(NotImplementedError, match="the derivative for 'zeta' is not implemented"):
+    with pytest.raises(NotImplementedError, match="Trying to use forward AD with zeta that does not support it"):
         rustorch.func.jvp(lambda a: rustorch.special.zeta(a, one), (x,), (one,))
     with pytest.raises(NotImplementedError, match="the derivative for 'igamma: input' is not implemented"):
         rustorch.func.grad(lambda a: rustorch.func.grad(lambda b: rustorch.special.gammainc(a, b).sum())(one).sum())(x)
