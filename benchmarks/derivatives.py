@@ -3,8 +3,8 @@
     python benchmarks/derivatives.py [--cases "full hessian" d8/dx8 ...] [--rounds 5]
 
 The cases are in ``derivative_cases.py``. Each library lives in a process of its own and they take turns, one
-round each; a time is the mean of as many calls as fit into 0.3 s, waited for at the end. Medians over rounds;
-ratios are taken round by round. What takes more than 3 s a call is measured once.
+round each; a time is the mean of as many calls as fit into 0.3 s, every result waited for. Medians over rounds;
+ratios are taken round by round. What takes more than 3 s at first is measured once in torch.
 """
 
 from __future__ import annotations
@@ -23,21 +23,23 @@ BUDGET, LONG = 0.3, 3.0
 
 def serve(who: str) -> None:
     """Child process: ``build case`` answers with forms and their first call's seconds, ``form calls`` with a time."""
-    if who == "jax":
+    if who == "torch":
+        import torch
+
+        forms_of, wait = lambda name: torch_case(name, torch), lambda out: out
+    else:
         import jax
 
-        forms_of, wait = lambda name: {"jit": jax_case(name)}, jax.block_until_ready
-    else:
-        import importlib
+        if who == "jax":
+            forms_of, wait = lambda name: {"jit": jax_case(name)}, jax.block_until_ready
+        else:
+            import rustorch
 
-        lib = importlib.import_module(who)
+            def wait(out):
+                leaves = [out] if isinstance(out, rustorch.Tensor) else jax.tree.leaves(out)
+                jax.block_until_ready([rustorch.interop.to_jax(t) for t in leaves])
 
-        def first(out):
-            while isinstance(out, (tuple, list)):
-                out = out[0]
-            return out.reshape(-1)[0].item()
-
-        forms_of, wait = lambda name: torch_case(name, lib), first
+            forms_of = lambda name: torch_case(name, rustorch)
     forms: dict = {}
     for line in sys.stdin:
         command, _, argument = line.strip().partition("|")
@@ -52,8 +54,7 @@ def serve(who: str) -> None:
             step, calls = forms[command], int(argument)
             begin = time.perf_counter()
             for _ in range(calls):
-                out = step()
-            wait(out)
+                wait(step())
             print((time.perf_counter() - begin) / calls, flush=True)
 
 
@@ -94,11 +95,18 @@ def race(name: str, children, rounds: int) -> None:
     best = min((m, k) for k, m in medians.items() if k[0].who == "torch")[1]
     jit = next(k for k in times if k[0].who == "jax")
     for key, median in medians.items():
+
         def ratio(peer, key=key):
-            pairs = zip(times[key] * (rounds if len(times[key]) == 1 else 1), times[peer] * (rounds if len(times[peer]) == 1 else 1))
+            pairs = zip(
+                times[key] * (rounds if len(times[key]) == 1 else 1),
+                times[peer] * (rounds if len(times[peer]) == 1 else 1),
+            )
             return statistics.median(a / b for a, b in pairs)
 
-        print(f"{name:22s} {key[0].who + ' ' + key[1]:28s} {median * 1e3:10.2f} {ratio(jit):8.2f} {1 / ratio(best):8.1f} {first[key]:8.1f}", flush=True)
+        print(
+            f"{name:22s} {key[0].who + ' ' + key[1]:28s} {median * 1e3:10.2f} {ratio(jit):8.2f} {1 / ratio(best):8.1f} {first[key]:8.1f}",
+            flush=True,
+        )
 
 
 def main() -> None:

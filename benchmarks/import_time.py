@@ -1,6 +1,6 @@
 """Time of ``import rustorch`` beside ``import jax, optax, flax``, in fresh processes that take turns.
 
-    python benchmarks/import_time.py
+python benchmarks/import_time.py
 """
 
 import statistics

@@ -16,6 +16,7 @@ from rustorch.eager.recorder import wrap
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.errors import RustorchRuntimeError, check
+from rustorch.graph import Node
 from rustorch.lowering.table import Op
 from rustorch.lowering.template import ARRAY, NUMBER, Group
 
@@ -30,8 +31,7 @@ def _tensors(tree, what: str):
     return leaves, structure
 
 
-def _record(name: str, key, body, inputs, subgraphs) -> list[Tensor]:
-    """One node whose lowering is ``body(inputs, [(captured, numbers) per subgraph])``; its results as tensors."""
+def _op_of(name: str, key, body, subgraphs) -> Op:
     full = (name, key, tuple(s.key for s in subgraphs), tuple(len(s.captured) for s in subgraphs))
     op = _ops.get(full)
     if op is None:
@@ -42,14 +42,31 @@ def _record(name: str, key, body, inputs, subgraphs) -> list[Tensor]:
             return tuple(body(arrays, list(zip(captured, numbers))))
 
         op = _ops[full] = Op(lower, "op", name=name, method=False, function=False, out=False, dear=True)
+    return op
+
+
+def _node(op: Op, inputs, subgraphs, captured) -> Node:
+    """One node whose lowering is ``body(inputs, [(captured, numbers) per subgraph])``."""
     template = (
         Group((ARRAY,) * len(inputs)),
         Group(Group((ARRAY,) * len(s.captured)) for s in subgraphs),
         Group(Group((NUMBER,) * len(s.numbers)) for s in subgraphs),
     )
-    nodes = [node_of(t) for t in inputs] + [n for s in subgraphs for n in s.captured]
-    node = apply_node(op, template, nodes, tuple(x for s in subgraphs for x in s.numbers))
+    return apply_node(op, template, [*inputs, *captured], tuple(x for s in subgraphs for x in s.numbers))
+
+
+def _record(name: str, key, body, inputs, subgraphs) -> list[Tensor]:
+    """The results of one node for a branch or loop as tensors."""
+    captured = [n for s in subgraphs for n in s.captured]
+    node = _node(_op_of(name, key, body, subgraphs), [node_of(t) for t in inputs], subgraphs, captured)
     return [wrap(select(node, i)) for i in range(len(node.aval))]
+
+
+def subgraph_node(name: str, graph: Subgraph, inputs, captured) -> Node:
+    """A recorded function applied to nodes, as one node with a tuple of results."""
+    if graph.op is None:
+        graph.op = _op_of(name, None, lambda arrays, extra: graph.body(arrays, *extra[0]), [graph])
+    return _node(graph.op, inputs, [graph], captured)
 
 
 def _agree(a, b, what: str) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
 
 from rustorch.autograd.transforms.draws import Draws
 from rustorch.autograd.transforms.push import batched
-from rustorch.autograd.transforms.region import recording, region, stand_in
+from rustorch.autograd.transforms.region import forget, recording, stand_in
 from rustorch.autograd.transforms.tree import flatten, unflatten
 from rustorch.eager import ops as T
 from rustorch.eager.generator import default_generator
 from rustorch.eager.recorder import wrap
-from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.errors import RustorchRuntimeError, wrap_dim
@@ -137,7 +135,12 @@ def _mapped(func, leaves, dims, structure, size, out_dims, randomness, kwargs):
                 )
         nodes = [node_of(t) for t in outs]
         results = batched(nodes, given, size, Draws(randomness, size))
-        _forget(given)
+        forget(
+            given,
+            "vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor `other` in extra_args "
+            "that has more elements than `self`. This happened due to `other` being vmapped over but `self` not being "
+            "vmapped over in a vmap. Please try to use out-of-place operators instead.",
+        )
     places = _spread(out_dims, out, f"vmap({_name(func)}, ..., out_dims={out_dims})", "out_dims")
     final = []
     for t, new, d in zip(outs, results, places):
@@ -151,29 +154,6 @@ def _mapped(func, leaves, dims, structure, size, out_dims, randomness, kwargs):
             continue
         final.append(rows.movedim(0, wrap_dim(d, rows.ndim)) if d else rows)
     return unflatten(out_structure, final)
-
-
-def _forget(given) -> None:
-    """Drop what depends on a row from the pending list; a tensor from outside must not be left with it."""
-    kept = []
-    alive = [s.node for r in local.pending if (s := r()) is not None and s.node.value is None]
-    dependent = {*given, *region(alive, given)}
-    # A storage is listed once when it is made and once for each write: one from outside, only for writes.
-    listed = Counter(id(s) for r in local.pending if (s := r()) is not None)
-    for r in local.pending:
-        s = r()
-        if s is None or s.node.value is not None:
-            continue
-        if s.node in dependent:
-            if listed[id(s)] <= s.writes:
-                raise RustorchRuntimeError(
-                    "vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor `other` "
-                    "in extra_args that has more elements than `self`. This happened due to `other` being vmapped over "
-                    "but `self` not being vmapped over in a vmap. Please try to use out-of-place operators instead."
-                )
-            continue
-        kept.append(r)
-    local.pending[:] = kept
 
 
 def _chunked(func, leaves, dims, structure, size, out_dims, randomness, kwargs, chunk):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import contextmanager
 from operator import attrgetter
 
@@ -101,3 +102,25 @@ def recording():
         local.traced_from = before
         local.pending = outside
         outside.extend(inside)
+
+
+def forget(sources, message: str) -> None:
+    """Drop what depends on stand-ins from the pending list.
+
+    Raises:
+        RuntimeError: a tensor from outside is left with such a value.
+    """
+    kept = type(local.pending)()
+    alive = [s.node for r in local.pending if (s := r()) is not None and s.node.value is None]
+    dependent = {*sources, *region(alive, sources)}
+    # A storage is listed once when it is made and once for each write: one from outside, only for writes.
+    listed = Counter(id(s) for r in local.pending if (s := r()) is not None)
+    for r in local.pending:
+        s = r()
+        if s is None or s.node.value is not None:
+            continue
+        if s.node not in dependent:
+            kept.append(r)
+        elif listed[id(s)] <= s.writes:
+            raise RustorchRuntimeError(message)
+    local.pending[:] = kept

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from rustorch.autograd.transforms.region import recording, region, stand_in
+from rustorch.autograd.transforms.region import forget, recording, region, stand_in
 from rustorch.autograd.transforms.tree import flatten, unflatten
 from rustorch.eager.recorder import wrap
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.errors import RustorchRuntimeError
 from rustorch.graph import ON_TAPE, Aval, Node, aval
+from rustorch.graph.node import next_seq
 from rustorch.lowering.emit import lower_sig
 
 
@@ -16,12 +17,12 @@ class Body:
     """What a recorded function computes, on JAX arrays; it holds no values."""
 
     def __init__(self, steps, ends):
-        self._steps, self._ends = steps, ends
+        self.steps, self._ends = steps, ends
 
     def __call__(self, sources, captured, numbers) -> list:
         values: list = []
         places = {"source": sources, "captured": captured, "step": values}
-        for sig, inputs, start, stop in self._steps:
+        for sig, inputs, start, stop in self.steps:
             values.append(lower_sig(sig, [places[kind][i] for kind, i in inputs], numbers[start:stop]))
         return [places[kind][i] for kind, i in self._ends]
 
@@ -35,6 +36,7 @@ class Subgraph:
 
     def __init__(self, func, avals, what: str):
         sources = [stand_in(a, ON_TAPE) for a in avals]
+        start = next_seq()
         with recording():
             out = func(*[wrap(s) for s in sources])
             leaves, self.structure = flatten(out)
@@ -42,8 +44,14 @@ class Subgraph:
                 if not isinstance(leaf, Tensor):
                     raise RustorchRuntimeError(f"{what}: functions give tensors only. Received: {type(leaf).__name__}")
             outputs = [node_of(t) for t in leaves]
-            nodes = region(outputs, set(sources))
+            nodes = region(outputs, set(sources), lambda n: n.seq > start and n.value is None)
+            forget(
+                sources,
+                f"{what}: a tensor from outside may not be changed in place by a function that is only recorded. Return the "
+                "new value instead.",
+            )
         self.outputs = [n.aval for n in outputs]
+        self.op = None  # that stands for it in a graph, once made
         self._wire(sources, nodes, outputs)
 
     def _wire(self, sources, nodes, outputs) -> None:
