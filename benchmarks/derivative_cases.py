@@ -200,22 +200,41 @@ def conv_jacobian(lib):
 def pinn_step(lib):
     """One Adam step on the residual of Burgers' equation at 4,096 points, MLP 2-32-32-32-1."""
     flat = [lib.tensor(a, requires_grad=True) for pair in layers(2, 32, 32, 32, 1) for a in pair]
-    params, optimizer = list(zip(flat[::2], flat[1::2])), lib.optim.Adam(flat, lr=1e-4)
+    optimizer = lib.optim.Adam(flat, lr=1e-4)
     points = normal(4096, 2)
     x, t = lib.tensor(points[:, :1], requires_grad=True), lib.tensor(points[:, 1:], requires_grad=True)
 
-    def step():
-        u = mlp(lib, params, lib.cat([x, t], 1))
+    def loss_of(flat):
+        u = mlp(lib, list(zip(flat[::2], flat[1::2])), lib.cat([x, t], 1))
         one = lib.ones_like(u)
         u_x, u_t = lib.autograd.grad(u, (x, t), one, create_graph=True)
         (u_xx,) = lib.autograd.grad(u_x, x, one, create_graph=True)
-        loss = ((u_t + u * u_x - 0.01 / math.pi * u_xx) ** 2).mean()
+        return ((u_t + u * u_x - 0.01 / math.pi * u_xx) ** 2).mean()
+
+    def step():
+        loss = loss_of(flat)
         optimizer.zero_grad()
         loss.backward(inputs=flat)
         optimizer.step()
         return loss
 
-    return {"autograd": step}
+    return {"autograd": step, **compiled_step(lib, loss_of, flat, optimizer)}
+
+
+def compiled_step(lib, loss_of, flat, optimizer):
+    """rustorch only: the loss and its gradients as one recorded function, then the optimizer."""
+    if not hasattr(lib.func, "compiled"):
+        return {}
+    gradients = lib.func.compiled(lib.func.grad_and_value(loss_of))
+
+    def step():
+        found, loss = gradients([p.detach() for p in flat])
+        for p, g in zip(flat, found):
+            p.grad = g
+        optimizer.step()
+        return loss
+
+    return {"compiled": step}
 
 
 def sine_tasks():
@@ -239,8 +258,11 @@ def maml_step(lib):
         g = lib.func.grad(loss)(flat, x[0], y[0])
         return loss([p - 0.01 * d for p, d in zip(flat, g)], x[1], y[1])
 
+    def loss_of(flat):
+        return lib.vmap(after, in_dims=(None, 0, 0))(flat, x, y).mean()
+
     def func():
-        total = lib.vmap(after, in_dims=(None, 0, 0))(flat, x, y).mean()
+        total = loss_of(flat)
         optimizer.zero_grad()
         total.backward()
         optimizer.step()
@@ -256,7 +278,7 @@ def maml_step(lib):
         optimizer.step()
         return total
 
-    return {"func": func, "autograd": autograd}
+    return {"func": func, "autograd": autograd, **compiled_step(lib, loss_of, flat, optimizer)}
 
 
 TORCH = {

@@ -4,7 +4,7 @@
 
 The cases are in ``derivative_cases.py``. Each library lives in a process of its own and they take turns, one
 round each; a time is the mean of as many calls as fit into 0.3 s, every result waited for. Medians over rounds;
-ratios are taken round by round. What takes more than 3 s at first is measured once in torch.
+ratios are taken round by round. ``compiled`` is ``rustorch.func.compiled`` of the same function. What takes more than 3 s at first is measured once in torch.
 """
 
 from __future__ import annotations
@@ -39,7 +39,11 @@ def serve(who: str) -> None:
                 leaves = [out] if isinstance(out, rustorch.Tensor) else jax.tree.leaves(out)
                 jax.block_until_ready([rustorch.interop.to_jax(t) for t in leaves])
 
-            forms_of = lambda name: torch_case(name, rustorch)
+            def forms_of(name):
+                forms = torch_case(name, rustorch)
+                if "compiled" not in forms:
+                    forms["compiled"] = rustorch.func.compiled(forms.get("taylor") or forms["func"])
+                return forms
     forms: dict = {}
     for line in sys.stdin:
         command, _, argument = line.strip().partition("|")

@@ -10,11 +10,12 @@ from rustorch.autograd.transforms import custom
 from rustorch.autograd.transforms.draws import Draws, place_of_key
 from rustorch.autograd.transforms.region import is_select, region
 from rustorch.dtypes import FLOATING
-from rustorch.eager.nodes import apply_node, select
+from rustorch.eager.nodes import apply_node, filled, select
 from rustorch.eager.state import local
 from rustorch.errors import RustorchRuntimeError
 from rustorch.graph import NO_TAPE, ON_TAPE, Aval, Node, Sig, aval
 from rustorch.lowering import transform
+from rustorch.lowering.dependence import used
 from rustorch.lowering.emit import lower_sig
 from rustorch.lowering.infer import SIGS, remember
 from rustorch.lowering.ops.structural import ALIAS, REPLACE
@@ -104,10 +105,16 @@ def _tangent(node: Node, moves) -> list[Node | None]:
         refuse_missing(node, active, forward=True)
     inputs = (*node.inputs, *[moves[a] for a, on in zip(node.inputs, active) if on])
     sig = _sig("jvp", node.sig, (node.sig, active), inputs, _each(node.sig.aval, _dense))
+    inputs = _read(sig, inputs)
     whole = Node(sig, inputs, node.numbers, _tape(inputs))
     if type(sig.aval) is not tuple:
         return [whole]
     return [select(whole, i) if a.dtype.kind >= FLOATING else None for i, a in enumerate(sig.aval)]
+
+
+def _read(sig: Sig, inputs) -> tuple[Node, ...]:
+    """The inputs, with constants for those that do not matter: a linear map's tangent is the same at all points."""
+    return tuple([n if on else filled(n.aval, 0) for n, on in zip(inputs, used(sig))])
 
 
 def _tape(inputs) -> int:
@@ -149,6 +156,7 @@ def _curve(order: int, node: Node, moves) -> list[list[Node | None] | None]:
     if not out:
         return [None] * len(avals)
     sig = _sig("series", node.sig, (node.sig, masks, order, results), inputs, out)
+    inputs = _read(sig, inputs)
     whole = Node(sig, inputs, node.numbers, _tape(inputs))
     parts = iter([select(whole, i) for i in range(len(out))])
     return [[next(parts) if present else None for present in mask] if any(mask) else None for mask in results]
