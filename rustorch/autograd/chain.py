@@ -72,16 +72,17 @@ def onward(gradient: Node, targets, step) -> tuple[Node, Node] | None:
     chain = gradient.meta.chain
     if not local.taylor or local.check_nan or not _only_through(chain, targets):
         return None
-    if chain.ends is None:
-        chain.ends = _ends(chain, step) or ()
-    if not chain.ends:
+    ends = chain.ends if chain.ends is not None else _ends(chain, step) or ()
+    if local.grad:  # else the cotangents may lack the gradient path that a later pass wants
+        chain.ends = ends
+    if not ends:
         return None
     order = chain.order + 1
     v = filled(chain.x.aval, 1)
     curve = [v, *[None] * (order - 1)]
-    found = series([end for end, _, _ in chain.ends], {chain.x: curve}, order)
+    found = series([end for end, _, _ in ends], {chain.x: curve}, order)
     total = None
-    for (_, ct, d), each in zip(chain.ends, found):
+    for (_, ct, d), each in zip(ends, found):
         if each is not None and each[-1] is not None:
             part = _contract(ct, each[-1], d, chain.x)
             total = part if total is None else total + part
@@ -89,7 +90,7 @@ def onward(gradient: Node, targets, step) -> tuple[Node, Node] | None:
         return None
     node = node_of(total)
     if node.tape:
-        ensure_meta(node).chain = Chain(chain.outputs, chain.cotangents, chain.x, order, chain.ends)
+        ensure_meta(node).chain = Chain(chain.outputs, chain.cotangents, chain.x, order, ends if local.grad else None)
     return chain.x, node
 
 

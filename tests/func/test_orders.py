@@ -214,3 +214,14 @@ def test_a_hook_on_the_way_is_called():
     (g,) = rustorch.autograd.grad((y * y).sum(), x, create_graph=True)
     rustorch.autograd.grad(g.sum(), x)
     assert len(calls) == 2
+
+
+def test_a_cotangent_keeps_its_gradient_path():
+    """Also if the chain was first used where nothing had to be differentiated further."""
+    x, c = t(X[:, None]).requires_grad_(), t([[2.0], [3.0]]).requires_grad_()
+    (g,) = rustorch.autograd.grad(x.sin().exp(), x, c, create_graph=True)
+    rustorch.autograd.grad(g.sum(), x, retain_graph=True)
+    (h,) = rustorch.autograd.grad(g.sum(), x, create_graph=True)
+    (found,) = rustorch.autograd.grad(h.sum(), c)
+    expected = np.exp(np.sin(X)) * (np.cos(X) ** 2 - np.sin(X))
+    assert found.flatten().tolist() == pytest.approx(expected.tolist())
