@@ -44,6 +44,7 @@ def serve(who: str) -> None:
                 if "compiled" not in forms:
                     forms["compiled"] = rustorch.func.compiled(forms.get("taylor") or forms["func"])
                 return forms
+
     forms: dict = {}
     for line in sys.stdin:
         command, _, argument = line.strip().partition("|")

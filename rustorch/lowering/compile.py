@@ -26,7 +26,7 @@ LOCK = threading.RLock()
 _cache: OrderedDict = OrderedDict()
 _state = threading.local()
 _numbering = count().__next__
-_PLATFORMS = {"cpu": "cpu", "cuda": "gpu", "tpu": "tpu"}
+PLATFORMS = {"cpu": "cpu", "cuda": "gpu", "tpu": "tpu"}
 
 
 class Program:
@@ -175,7 +175,7 @@ def _run_on(device, roots) -> None:
         plan = Plan(roots)
         if not plan.nodes:
             return
-        where = _PLATFORMS[device.type]
+        where = PLATFORMS[device.type]
         if getattr(_state, "interpret", False):
             with x64(), platform(where):
                 _store(plan, evaluate(plan.steps(), [a.value for a in plan.leaves], plan.numbers, plan.outputs))
@@ -217,7 +217,7 @@ def lowered(root):
     with LOCK:
         plan = Plan([root])
         family = Family(plan)
-        program = _build(plan, family, (), _PLATFORMS[root.aval.device.type])
+        program = _build(plan, family, (), PLATFORMS[root.aval.device.type])
         floats, ints = _pack(plan.numbers, family.lifted)
         with x64():
             return program.run.lower([], [a.value for a in plan.leaves], floats, ints)

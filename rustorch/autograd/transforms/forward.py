@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rustorch.autograd.transforms.push import tangents
 from rustorch.autograd.transforms.region import zero_of
-from rustorch.autograd.transforms.reverse import Tracked
+from rustorch.autograd.transforms.reverse import Tracked, split_aux
 from rustorch.autograd.transforms.tree import flatten, unflatten
 from rustorch.eager.modes import enable_grad
 from rustorch.eager.tensor import Tensor
@@ -30,14 +30,7 @@ def jvp(func, primals, tangents_, *, strict: bool = False, has_aux: bool = False
         )
     _same_structure(primals, tangents_)
     with enable_grad(), Tracked(primals, "jvp") as tracked:
-        out = func(*tracked.tree())
-        aux = None
-        if has_aux:
-            if not (isinstance(out, tuple) and len(out) == 2):
-                raise RustorchRuntimeError(
-                    "jvp(f, primals, tangents): output of function f should be a tuple: (output, aux) if has_aux is True"
-                )
-            out, aux = out
+        out, aux = split_aux(func(*tracked.tree()), has_aux, "jvp(f, primals, tangents)")
         leaves, structure = flatten(out)
         outputs = [node_of(t) for t in leaves]
         moved = tangents(outputs, _moves(tracked, tangents_))
@@ -92,8 +85,7 @@ def linearize(func, *primals, has_aux: bool = False):
         tensor([1., 1.])
     """
     with enable_grad(), Tracked(primals, "linearize") as tracked:
-        out = func(*tracked.tree())
-        out, aux = out if has_aux else (out, None)
+        out, aux = split_aux(func(*tracked.tree()), has_aux, "linearize(f, *primals)")
         leaves, structure = flatten(out)
         outputs = [node_of(t) for t in leaves]
         result = unflatten(structure, tracked.settled(outputs))

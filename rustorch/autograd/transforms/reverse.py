@@ -15,7 +15,7 @@ from rustorch.eager.recorder import wrap
 from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
-from rustorch.errors import RustorchRuntimeError
+from rustorch.errors import RustorchRuntimeError, check
 from rustorch.graph import NO_TAPE, ON_TAPE, Node
 
 
@@ -119,6 +119,19 @@ def lead_outside(nodes, inside) -> set[Node]:
     return outside
 
 
+def split_aux(result, has_aux: bool, call: str):
+    """``(value, aux)`` of a function's result; ``aux`` is None without ``has_aux``.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    if not has_aux:
+        return result, None
+    pair = isinstance(result, tuple) and len(result) == 2
+    check(pair, f"{call}: output of function f should be a tuple: (output, aux) if has_aux is True")
+    return result
+
+
 def _scalar(value, what: str) -> Node:
     if not isinstance(value, Tensor):
         raise RustorchRuntimeError(
@@ -145,14 +158,7 @@ def grad_and_value(func, argnums=0, has_aux: bool = False):
     def wrapper(*args, **kwargs):
         chosen, put = picked(args, argnums, "grad")
         with enable_grad(), Tracked(chosen, "grad") as tracked:
-            value = func(*put(tracked.tree()), **kwargs)
-            aux = None
-            if has_aux:
-                if not (isinstance(value, tuple) and len(value) == 2):
-                    raise RustorchRuntimeError(
-                        "grad_and_value(f)(*args): output of function f should be a tuple: (output, aux) if has_aux is True"
-                    )
-                value, aux = value
+            value, aux = split_aux(func(*put(tracked.tree()), **kwargs), has_aux, "grad_and_value(f)(*args)")
             out = _scalar(value, "grad")
             if out.tape:
                 result = tracked.gradients(*engine.checked_roots([value], [None], "grad"))
@@ -202,14 +208,7 @@ def vjp(func, *primals, has_aux: bool = False):
         (tensor([1., 1.]),)
     """
     with enable_grad(), Tracked(primals, "vjp") as tracked:
-        out = func(*tracked.tree())
-        aux = None
-        if has_aux:
-            if not (isinstance(out, tuple) and len(out) == 2):
-                raise RustorchRuntimeError(
-                    "vjp(f, *primals): output of function f should be a tuple: (output, aux) if has_aux is True"
-                )
-            out, aux = out
+        out, aux = split_aux(func(*tracked.tree()), has_aux, "vjp(f, *primals)")
         leaves, structure = flatten(out)
         for leaf in leaves:
             if not isinstance(leaf, Tensor):

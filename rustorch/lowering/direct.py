@@ -1,0 +1,47 @@
+"""``Direct``: a function of arrays as a program of its own, started at once, beside the graph."""
+
+from __future__ import annotations
+
+import time
+
+import jax
+
+from rustorch.lowering import observe
+from rustorch.lowering.compile import PLATFORMS, Program
+from rustorch.lowering.placement import jax_device, x64
+from rustorch.lowering.platform import platform
+from rustorch.lowering.settings import compiler_options, matmul_precision, settings_key
+
+
+class Direct:
+    """``body(arrays)`` compiled for one device; ``size`` counts its operations."""
+
+    def __init__(self, body, device, size: int):
+        self.body, self.device, self.size = body, device, size
+        self.where = PLATFORMS[device.type]
+        self.programs: dict = {}
+
+    def __call__(self, arrays):
+        key = settings_key(self.where)
+        program = self.programs.get(key)
+        if program is not None:
+            with x64():
+                out = program.run(arrays)
+        else:
+            program = self.programs[key] = Program(self._jitted(), self.size, 0)
+            started = time.perf_counter()
+            with x64(), jax.default_device(jax_device(self.device)):
+                out = program.run(arrays)
+            program.seconds, program.n_outputs = time.perf_counter() - started, len(out)
+            observe.compiled(program, "a compiled function")
+        program.runs += 1
+        observe.count("dispatched")
+        observe.count("recorded", self.size)
+        return out
+
+    def _jitted(self):
+        def program(arrays):
+            with platform(self.where), matmul_precision(self.where):
+                return self.body(arrays)
+
+        return jax.jit(program, compiler_options=compiler_options(self.where))
