@@ -64,10 +64,10 @@ def batched_hessian(lib):
 
 
 def hvp(lib):
-    """Hessian times vector of the cross-entropy of an MLP 784-64-10 (50,890 parameters), batch 128."""
+    """Hessian times vector of the cross-entropy of an MLP 784-64-10 (50,890 parameters), batch 512."""
     flat = [lib.tensor(a) for pair in layers(784, 64, 10) for a in pair]
     v = [lib.tensor(normal(*a.shape)) for a in flat]
-    x, y = lib.tensor(normal(128, 784)), lib.tensor(np.arange(128) % 10)
+    x, y = lib.tensor(normal(512, 784)), lib.tensor(np.arange(512) % 10)
 
     def loss(*flat):
         return lib.nn.functional.cross_entropy(mlp(lib, list(zip(flat[::2], flat[1::2])), x), y)
@@ -198,10 +198,10 @@ def conv_jacobian(lib):
 
 
 def pinn_step(lib):
-    """One Adam step on the residual of Burgers' equation at 4,096 points, MLP 2-32-32-32-1."""
+    """One Adam step on the residual of Burgers' equation at 1,024 points, MLP 2-32-32-32-1."""
     flat = [lib.tensor(a, requires_grad=True) for pair in layers(2, 32, 32, 32, 1) for a in pair]
     optimizer = lib.optim.Adam(flat, lr=1e-4)
-    points = normal(4096, 2)
+    points = normal(1024, 2)
     x, t = lib.tensor(points[:, :1], requires_grad=True), lib.tensor(points[:, 1:], requires_grad=True)
 
     def loss_of(flat):
@@ -342,7 +342,7 @@ def jax_case(name: str):
         def product(params, v, x, y):
             return jax.jvp(jax.grad(lambda p: cross_entropy(net(p, x), y)), (params,), (v,))[1]
 
-        return bound(product, params, v, normal(128, 784), np.arange(128) % 10)
+        return bound(product, params, v, normal(512, 784), np.arange(512) % 10)
     if name == "full hessian":
         return bound(
             lambda x, eye: jax.hessian(lambda x: energy(jnp, x, eye))(x), grid(), np.eye(100, dtype=np.float32)
@@ -380,7 +380,7 @@ def jax_case(name: str):
         each = lambda params, x: jax.vmap(jax.jacrev(lambda image: convnet(params, image)))(x)
         return bound(each, conv_params(), normal(64, 1, 16, 16))
     if name == "pinn step":
-        points = normal(4096, 2)
+        points = normal(1024, 2)
 
         def loss(params):
             u = lambda x, t: net(params, jnp.stack([x, t]))[0]

@@ -208,7 +208,7 @@ chains = st.lists(st.tuples(small, st.integers(0, len(OPS) - 1), small, small, s
 
 
 @pytest.mark.parametrize("part", range(8))
-def test_chains_match_torch(part):
+def test_chains_match_torch(part, plain_code):
     """2,000 chains in eight parts, so that workers share them."""
 
     @seed(part)

@@ -110,7 +110,7 @@ def taylor(f):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_four_ways_and_the_reference_agree(name):
+def test_four_ways_and_the_reference_agree(name, plain_code):
     f, numpy = FUNCTIONS[name]
     expected = reference(numpy)
     ways = {"autograd.grad": nested_autograd(f), "func.grad": nested_func(f), "taylor": taylor(f)}

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from plain_code import plain_code
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import rustorch
-from rustorch.lowering import compile as compiler
 
 
 def lookup(name: str):
@@ -182,17 +182,6 @@ def close_or_zero(ours, theirs, what, rtol):
         assert kept is None or not numpy_of(kept).any(), f"{what}: {ours} instead of {theirs}"
     else:
         close(ours, theirs, what, rtol)
-
-
-@contextmanager
-def plain_code():
-    """Programs without LLVM's dear passes: each of them runs once."""
-    options = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-    before, compiler.compiler_options = compiler.compiler_options, lambda where: options
-    try:
-        yield
-    finally:
-        compiler.compiler_options = before
 
 
 @contextmanager

@@ -20,7 +20,8 @@ where patches copy it ``k*k`` times. Measured for the 3x3 weight gradient, float
     64x32x14x14 -> 64   lax 20 ms, patches 11, rows 8.4 (torch 3.4)
     32x64x32x32 -> 64   lax 90,    patches 99, rows 74  (torch 24)
 
-The input's gradient is the transposed ``lax`` convolution, which was as fast as any form here.
+The input's gradient is the transposed form, except that of the sum of outer products, which writes every tap: it
+is the transposed ``lax`` convolution there.
 On other devices everything is the plain ``lax`` convolution and its derivatives.
 """
 
@@ -153,7 +154,7 @@ def conv_input_gradient(ct, weight, shape, *, stride=1, padding=0, dilation=1, g
 
 def _input_gradient(g, x, weight, geometry, groups):
     form = _form(x, weight, geometry[0], geometry[1], groups)
-    body = _FORMS.get(form)
+    body = None if form == "outer" else _FORMS.get(form)
 
     def forward(z):
         return body(z, weight, *geometry) if body else _lax(z, weight, *geometry, groups)
