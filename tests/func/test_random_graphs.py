@@ -19,7 +19,7 @@ UNARY = {
     "softmax": lambda x: x.softmax(1), "log_softmax": lambda x: x.log_softmax(0), "logsumexp": lambda x: x.logsumexp(1, keepdim=True),
     "layer_norm": lambda x: F.layer_norm(x, (x.shape[1],), eps=0.5), "cumsum": lambda x: x.cumsum(1), "cumprod": lambda x: x.cos().cumprod(0),
     "transpose": lambda x: x.t(), "flip": lambda x: x.flip(0), "sum": lambda x: x.sum(0, keepdim=True), "mean": lambda x: x.mean(1, keepdim=True),
-    "var": lambda x: x.var(0, keepdim=True), "norm": lambda x: (x + 3).norm(dim=1, keepdim=True), "prod": lambda x: x.prod(1, keepdim=True),
+    "var": lambda x: x.var(0, correction=0, keepdim=True), "norm": lambda x: (x + 3).norm(dim=1, keepdim=True), "prod": lambda x: x.prod(1, keepdim=True),
     "row": lambda x: x[:1], "columns": lambda x: x[:, [0, -1]], "pad": lambda x: F.pad(x, (1, 0)), "repeat": lambda x: x.repeat(1, 2)[:, :3],
     "in place": lambda x: x.clone().mul_(2).sin_(), "written row": lambda x: _with_row(x), "tril": lambda x: x.tril(), "roll": lambda x: x.roll(1, 1),
     "gram": lambda x: x @ x.t(), "normalize": lambda x: F.normalize(x + 2, dim=1), "sinc": rustorch.sinc, "lerp": lambda x: x.lerp(x.sin(), 0.3),
