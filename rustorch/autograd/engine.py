@@ -86,7 +86,7 @@ def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=
             _step(node, ct, wanted, grads)
             ran.append(node)
             recorded += 1
-            if recorded > 4 * PENDING_LIMIT and not local.tracing:
+            if recorded > 4 * PENDING_LIMIT and not local.tracing and local.recorder is None:
                 recorded = 0
                 flush(
                     [n for g in (*grads.values(), *found.values()) for n in (g.values() if type(g) is dict else (g,))]

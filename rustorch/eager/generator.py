@@ -15,6 +15,7 @@ import numpy as np
 
 from rustorch.devices import Device
 from rustorch.eager.recorder import from_host, value_of
+from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
 from rustorch.errors import RustorchRuntimeError
 from rustorch.lowering.placement import canonical
@@ -63,7 +64,10 @@ class Generator:
         with self._lock:
             counter = self.counter
             self.counter = counter + 1
-        return self.key_on(device), counter
+        key = self.key_on(device)
+        if local.recorder is not None:
+            local.recorder.drew(self, key, counter, device)
+        return key, counter
 
     def manual_seed(self, seed: int) -> Generator:
         """Start again from ``seed``."""

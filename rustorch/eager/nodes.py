@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rustorch.dtypes import FLOATING
 from rustorch.eager.state import local
-from rustorch.graph import NO_TAPE, ON_TAPE, Aval, Node, Sig, aval
+from rustorch.graph import NO_TAPE, ON_TAPE, Aval, Node, Sig
 from rustorch.lowering.infer import SIGS, infer, remember
 from rustorch.lowering.ops.structural import ALIAS, FILL, REPLACE, SELECT
 from rustorch.lowering.table import Op
@@ -79,6 +79,6 @@ def filled(like: Aval, value: int) -> Node:
     key = (FILL, like, value)
     sig = SIGS.get(key)
     if sig is None:
-        out = aval(tuple(like.shape), like.dtype, like.device)
+        out = like.dense()
         sig = remember(key, Sig(FILL, (out.shape, out.dtype, value), (), (), out, NO_TAPE))
     return Node(sig, (), (), NO_TAPE)

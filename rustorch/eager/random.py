@@ -288,6 +288,7 @@ def _fill_on_host(t: Tensor, generator, kind, scale, shift) -> bool:
     if (
         local.grad
         or local.tracing
+        or local.recorder is not None
         or node.aval.device.type != "cpu"
         or node.aval.dtype not in (dtypes.float32, dtypes.float64)
     ):

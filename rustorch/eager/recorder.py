@@ -59,6 +59,8 @@ def from_array(array, device: Device | None = None) -> Tensor:
 def value_of(t: Tensor):
     """The tensor's JAX array, computed now together with everything else that is pending."""
     node = node_of(t)
+    if local.recorder is not None:
+        local.recorder.look(node)
     if node.value is None:
         source = node
         while source.sig.op.kind == "alias" and source.value is None:
@@ -88,6 +90,8 @@ def step_done(nodes) -> None:
     its update then waits and joins the next look, so that each step stays one program. If no
     look comes, the waiting update runs alone, so that the programs of later steps look alike.
     """
+    if local.recorder is not None:
+        return
     if local.looked:
         local.looked = False
         local.deferred = nodes

@@ -24,6 +24,7 @@ class _Local(threading.local):
     packing_refused = None  # why there may be no such hooks
     mutating = False  # inside allow_mutation_on_saved_tensors?
     task = None  # the backward pass that runs
+    recorder = None  # the recording of a traced function (rustorch.jit), told what the graph does not show
     deferred = None  # nodes of an optimizer step that waits for the next program
 
     def __init__(self):

@@ -54,7 +54,7 @@ class Storage:
 def over_limit(node) -> None:
     """Start a program, but at an op like the one of the last time, so that loops cut at one place
     and their stretches are one structure; wait for it at most twice as long again."""
-    if local.tracing:
+    if local.tracing or local.recorder is not None:
         return
     if local.cut_at is None or node.sig is local.cut_at or len(local.pending) > 3 * PENDING_LIMIT:
         local.cut_at = node.sig

@@ -1,4 +1,4 @@
-"""``compiled``: a pure function that is recorded once, and afterwards is one node."""
+"""``compiled``: a pure function that is recorded once, and afterwards is one program."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.errors import check
 from rustorch.func.control import subgraph_node
-from rustorch.graph import Node, aval
+from rustorch.graph import Node
 from rustorch.lowering.direct import Direct
 
 
@@ -72,7 +72,7 @@ class _Variant:
             return func(*args, **kwargs)
 
         avals = [n.aval for n in inputs]
-        self.graph = Subgraph(on_tensors, [aval(tuple(a.shape), a.dtype, a.device) for a in avals], "compiled()")
+        self.graph = Subgraph(on_tensors, [a.dense() for a in avals], "compiled()")
         check(
             not any(place_of_key(sig) is not None for sig, *_ in self.graph.body.steps),
             "compiled(): the function draws random numbers, which would be the same in each call. Draw them outside and "
@@ -99,7 +99,7 @@ class _Variant:
 
     def __call__(self, inputs, captured):
         graph = self.graph
-        values = None if local.tracing or local.level is not None else _values((*inputs, *captured))
+        values = None if local.tracing or local.recorder is not None or local.level is not None else _values((*inputs, *captured))
         if values is not None:
             out = [leaf(v, a) for v, a in zip(self.direct(values), graph.outputs)]
         else:

@@ -16,6 +16,14 @@ class Aval:
 
     __slots__ = ("shape", "dtype", "device", "strides", "ndim", "numel")
 
+    def dense(self) -> Aval:
+        """The same without strides of its own, as what is computed has none."""
+        return aval(tuple(self.shape), self.dtype, self.device)
+
+    def row(self) -> Aval:
+        """One slice along the first dimension."""
+        return aval(tuple(self.shape[1:]), self.dtype, self.device)
+
     def __repr__(self) -> str:
         return f"{self.dtype.name}[{','.join(map(str, self.shape))}]"
 

@@ -136,11 +136,19 @@ def _build(plan: Plan, family: Family, donated: tuple[int, ...], where: str) -> 
             leaves[i] = a
         for i, a in zip(order, kept):
             leaves[i] = a
-        with platform(where), matmul_precision(where):
-            return evaluate(steps, leaves, _unpack(layout, floats, ints), outputs)
+        return evaluate(steps, leaves, _unpack(layout, floats, ints), outputs)
 
-    compiled = jax.jit(program, donate_argnums=(0,) if donated else (), compiler_options=compiler_options(where))
-    return Program(compiled, len(steps), len(outputs))
+    return Program(jitted(program, where, donate=(0,) if donated else ()), len(steps), len(outputs))
+
+
+def jitted(f, where: str, donate=()):
+    """``f`` of arrays, lowered and compiled with the settings of a platform."""
+
+    def program(*args):
+        with platform(where), matmul_precision(where):
+            return f(*args)
+
+    return jax.jit(program, donate_argnums=donate, compiler_options=compiler_options(where))
 
 
 def _choose_donated(plan: Plan) -> tuple[int, ...]:
@@ -180,17 +188,7 @@ def _run_on(device, roots) -> None:
             with x64(), platform(where):
                 _store(plan, evaluate(plan.steps(), [a.value for a in plan.leaves], plan.numbers, plan.outputs))
             return
-        key = (device, plan.key, settings_key(where))
-        family = _cache.get(key)
-        reason = None
-        if family is None:
-            family = _cache[key] = Family(plan)
-            reason = "new structure"
-            if len(_cache) > MAX_FAMILIES:
-                _cache.popitem(last=False)
-        else:
-            _cache.move_to_end(key)
-            reason = family.admit(plan)
+        key, family, reason = _family(plan, device)
         donated = _choose_donated(plan)
         program = family.programs.get(donated)
         if program is None:
@@ -210,6 +208,51 @@ def _run_on(device, roots) -> None:
         program.runs += 1
         observe.count("dispatched")
         observe.count("recorded", len(plan.nodes))
+
+
+def _family(plan: Plan, device):
+    """The key and the programs of a plan's structure, and why there may be none that fits."""
+    key = (device, plan.key, settings_key(PLATFORMS[device.type]))
+    family = _cache.get(key)
+    if family is not None:
+        _cache.move_to_end(key)
+        return key, family, family.admit(plan)
+    family = _cache[key] = Family(plan)
+    if len(_cache) > MAX_FAMILIES:
+        _cache.popitem(last=False)
+    return key, family, "new structure"
+
+
+class Kept:
+    """A plan's program that is started again and again, on other arrays and numbers."""
+
+    def __init__(self, plan: Plan, device, donated: tuple[int, ...], why: str):
+        with LOCK:
+            _, family, _ = _family(plan, device)
+            self.program = family.programs.get(donated)
+            self.is_new = self.program is None
+            if self.is_new:
+                self.program = family.programs[donated] = _build(plan, family, donated, PLATFORMS[device.type])
+            self.lifted = list(family.lifted)
+        self.device, self.size, self.why = device, len(plan.nodes), why
+
+    def __call__(self, given, kept, numbers) -> list:
+        """The outputs; ``numbers`` are all of the plan's, of which only runtime inputs are read."""
+        floats, ints = _pack(numbers, self.lifted)
+        program = self.program
+        if self.is_new:
+            started = time.perf_counter()
+            with x64(), jax.default_device(jax_device(self.device)):
+                out = program.run(given, kept, floats, ints)
+            program.seconds, self.is_new = time.perf_counter() - started, False
+            observe.compiled(program, self.why)
+        else:
+            with x64():
+                out = program.run(given, kept, floats, ints)
+        program.runs += 1
+        observe.count("dispatched")
+        observe.count("recorded", self.size)
+        return out
 
 
 def lowered(root):

@@ -25,31 +25,31 @@ _REDUCTIONS = frozenset("reduce_sum reduce_max reduce_min reduce_prod reduce_and
 
 def rows(sig, states: tuple):
     """The row dimension of a node's result (a tuple for several), given those of its inputs."""
-    key = (sig, states)
-    if key not in _known:
-        if len(_known) > 20_000:
-            _known.clear()
-        _known[key] = _analysed(sig, states)
-    return _known[key]
+    return _once((sig, states), lambda: _analysed(sig, states))
 
 
 def used(sig) -> tuple:
     """Which inputs a node's value depends on at all: the gradient of ``a * b`` in ``a`` does not on ``a``."""
-    key = (sig, "used")
-    if key not in _known:
-        _known[key] = _reads(sig, lower_sig, sig.inputs, sig.numbers)
-    return _known[key]
+    return _once((sig, "used"), lambda: _reads(sig, lower_sig, sig.inputs, sig.numbers))
 
 
 def read_by_gradient(sig, needs: tuple[bool, ...], uses_output: bool) -> tuple:
     """Whether the gradient reads each input of ``sig`` (then each output, if its rule takes it): what PyTorch saves."""
-    key = (sig, needs, uses_output)
-    if key not in _known:
-        outs = sig.aval if type(sig.aval) is tuple else (sig.aval,)
-        gradient = SimpleNamespace(extra=(sig, needs, (True,) * len(outs), uses_output))
-        values = (*sig.inputs, *outs) if uses_output else sig.inputs
-        _known[key] = _reads(gradient, lower_vjp, (*values, *outs), sig.numbers)[: len(values)]
-    return _known[key]
+    outs = sig.aval if type(sig.aval) is tuple else (sig.aval,)
+    gradient = SimpleNamespace(extra=(sig, needs, (True,) * len(outs), uses_output))
+    values = (*sig.inputs, *outs) if uses_output else sig.inputs
+    found = _once((sig, needs, uses_output), lambda: _reads(gradient, lower_vjp, (*values, *outs), sig.numbers))
+    return found[: len(values)]
+
+
+def _once(key, analyse):
+    """What ``analyse`` found for ``key``; when too much is known, forget all."""
+    found = _known.get(key, _known)
+    if found is _known:
+        if len(_known) > 20_000:
+            _known.clear()
+        found = _known[key] = analyse()
+    return found
 
 
 def _reads(sig, lower, avals, numbers) -> tuple:

@@ -7,10 +7,9 @@ import time
 import jax
 
 from rustorch.lowering import observe
-from rustorch.lowering.compile import PLATFORMS, Program
+from rustorch.lowering.compile import PLATFORMS, Program, jitted
 from rustorch.lowering.placement import jax_device, x64
-from rustorch.lowering.platform import platform
-from rustorch.lowering.settings import compiler_options, matmul_precision, settings_key
+from rustorch.lowering.settings import settings_key
 
 
 class Direct:
@@ -28,7 +27,7 @@ class Direct:
             with x64():
                 out = program.run(arrays)
         else:
-            program = self.programs[key] = Program(self._jitted(), self.size, 0)
+            program = self.programs[key] = Program(jitted(self.body, self.where), self.size, 0)
             started = time.perf_counter()
             with x64(), jax.default_device(jax_device(self.device)):
                 out = program.run(arrays)
@@ -38,10 +37,3 @@ class Direct:
         observe.count("dispatched")
         observe.count("recorded", self.size)
         return out
-
-    def _jitted(self):
-        def program(arrays):
-            with platform(self.where), matmul_precision(self.where):
-                return self.body(arrays)
-
-        return jax.jit(program, compiler_options=compiler_options(self.where))

@@ -36,6 +36,22 @@ class Plan:
         for kept in KEPT:
             self._keep(kept)
 
+    @classmethod
+    def of_recording(cls, roots, since: int) -> Plan:
+        """What gives ``roots`` from nodes older than ``since``, also where it has been computed already."""
+        self = cls.__new__(cls)
+        self.nodes = _recorded_below(roots, since)
+        self._wire()
+        self.live = set()
+        self._end([self.index[r] for r in roots])
+        return self
+
+    def _end(self, outputs) -> None:
+        self.outputs = outputs
+        self.key.append(-1 << 40)
+        self.key.extend(outputs)
+        self.key = tuple(self.key)
+
     def _wire(self) -> None:
         index: dict[Node, int] = {}
         leaves: list[Node] = []
@@ -80,10 +96,7 @@ class Plan:
                 if a.value is None and a not in live and (saves or a.tape == ON_TAPE):
                     stack.append(a)
         self.live = live
-        self.outputs = sorted(outputs)
-        self.key.append(-1 << 40)
-        self.key.extend(self.outputs)
-        self.key = tuple(self.key)
+        self._end(sorted(outputs))
 
     def _keep(self, kept: WeakSet) -> None:
         """Note which nodes depend on those that are kept already; they are live too."""
@@ -168,3 +181,19 @@ def _pending_below(roots) -> list[Node]:
         stack.extend(inputs)
     pending.sort(key=_by_seq)
     return pending
+
+
+def _recorded_below(roots, since: int) -> list[Node]:
+    found: list[Node] = []
+    seen: set[Node] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.seq > since and (node.value is None or node.inputs):
+            found.append(node)
+            stack.extend(node.inputs)
+    found.sort(key=_by_seq)
+    return found

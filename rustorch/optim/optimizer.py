@@ -16,6 +16,7 @@ from rustorch.eager.hooks import RemovableHandle
 from rustorch.eager.modes import enable_grad, no_grad
 from rustorch.eager.nodes import apply_node, select
 from rustorch.eager.recorder import from_host, step_done
+from rustorch.eager.state import local
 from rustorch.eager.storage import flush
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of, write
@@ -176,7 +177,17 @@ class Optimizer:
         return loss
 
     def _record(self) -> list:
-        batches: dict = {}  # device -> list of (group, step count, params)
+        batches = self.advance()
+        out = []
+        for parts in batches.values():
+            out.extend(self._record_batch(parts))
+        if local.recorder is not None:
+            local.recorder.stepped(self, batches, out)
+        return out
+
+    def advance(self) -> dict:
+        """Count a step for every parameter that has a gradient: device to ``(group, step, parameters)``."""
+        batches: dict = {}
         for group in self.param_groups:
             by_step: dict = {}
             for p in group["params"]:
@@ -189,10 +200,15 @@ class Optimizer:
                 by_step.setdefault((p.device, state["step"]), []).append(p)
             for (device, step), params in by_step.items():
                 batches.setdefault(device, []).append((group, step, params))
-        out = []
-        for parts in batches.values():
-            out.extend(self._record_batch(parts))
-        return out
+        return batches
+
+    def host_numbers(self, parts) -> list:
+        """The runtime numbers of one device's step: each part's hyper-parameters, then its step count."""
+        numbers: list = []
+        for group, step, _ in parts:
+            numbers.extend(float(x) for x in self.numbers_of(group) if not isinstance(x, Tensor))
+            numbers.append(step)
+        return numbers
 
     def init_state(self, group: dict, p: Tensor, state: dict) -> None:
         """State of a parameter before its first step."""
@@ -202,10 +218,9 @@ class Optimizer:
 
     def _record_batch(self, parts) -> list:
         inputs: list = []
-        numbers: list = []
         template: list = []
         written: list = []
-        for group, step, params in parts:
+        for group, _, params in parts:
             slots = self.slots_of(group)
             values = self.numbers_of(group)
             arrays = [params, [p._grad for p in params], *([self.state[p][s] for p in params] for s in slots)]
@@ -213,16 +228,11 @@ class Optimizer:
             for x in values:
                 marks.append(ARRAY if isinstance(x, Tensor) else NUMBER)
             column = Group((ARRAY,) * len(params))
-            for value in values:
-                if isinstance(value, Tensor):
-                    inputs.append(node_of(value))
-                else:
-                    numbers.append(float(value))
-            numbers.append(step)
+            inputs.extend(node_of(value) for value in values if isinstance(value, Tensor))
             inputs.extend(node_of(t) for column_ in arrays for t in column_)
             template.append(Group((self.static_of(group), Group(marks), NUMBER, Group((column,) * len(arrays)))))
             written.extend(t for p in params for t in (p, *(self.state[p][s] for s in slots)))
-        node = apply_node(_step_op(type(self)), (Group(template),), inputs, tuple(numbers))
+        node = apply_node(_step_op(type(self)), (Group(template),), inputs, tuple(self.host_numbers(parts)))
         results = [select(node, i) for i in range(len(written))]
         for t, new in zip(written, results):
             write(t, new)

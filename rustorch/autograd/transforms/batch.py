@@ -14,7 +14,7 @@ from rustorch.eager.recorder import wrap
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.errors import RustorchRuntimeError, wrap_dim
-from rustorch.graph import NO_TAPE, ON_TAPE, aval
+from rustorch.graph import NO_TAPE, ON_TAPE
 
 
 def vmap(func, in_dims=0, out_dims=0, randomness: str = "error", *, chunk_size: int | None = None):
@@ -122,8 +122,7 @@ def _mapped(func, leaves, dims, structure, size, out_dims, randomness, kwargs):
     with recording():
         for i, (node, d) in enumerate(zip(whole, dims)):
             if d is not None:
-                one = aval(tuple(node.aval.shape[1:]), node.aval.dtype, node.aval.device)
-                stand = stand_in(one, ON_TAPE if node.tape else NO_TAPE)
+                stand = stand_in(node.aval.row(), ON_TAPE if node.tape else NO_TAPE)
                 given[stand] = node
                 row[i] = wrap(stand)
         out = func(*unflatten(structure, row), **kwargs)

@@ -11,7 +11,7 @@ from rustorch.eager.recorder import wrap
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.errors import RustorchRuntimeError, check
-from rustorch.graph import ON_TAPE, Node, aval
+from rustorch.graph import ON_TAPE, Node
 from rustorch.graph.node import ensure_meta
 
 
@@ -123,7 +123,7 @@ class _Rows:
 
 
 def _row(n: Node) -> Node:
-    return stand_in(aval(tuple(n.aval.shape[1:]), n.aval.dtype, n.aval.device), ON_TAPE)
+    return stand_in(n.aval.row(), ON_TAPE)
 
 
 def over_batch(node: Node, made: Node, new, size: int, draws, batched) -> None:

@@ -25,6 +25,14 @@ def _basis(leaves):
     return rows
 
 
+def _of_chosen(func, args, kwargs, argnums, what: str):
+    """``func`` of the chosen arguments alone, these as a tuple, and whether ``argnums`` was one number."""
+    chosen, put = picked(args, argnums, what)
+    if isinstance(argnums, int):
+        return lambda new: func(*put(new), **kwargs), (chosen,), True
+    return lambda *new: func(*put(new), **kwargs), chosen, False
+
+
 def _outputs(out, what: str):
     leaves, structure = flatten(out)
     for t in leaves:
@@ -53,10 +61,8 @@ def jacrev(func, argnums=0, *, has_aux: bool = False, chunk_size: int | None = N
 
     @functools.wraps(func)
     def wrapper(*args, **kwargs):
-        chosen, put = picked(args, argnums, "jacrev")
-        single = isinstance(argnums, int)
-        primals = (chosen,) if single else chosen
-        out, pull, *aux = vjp(lambda *new: func(*put(new[0] if single else new), **kwargs), *primals, has_aux=has_aux)
+        f, primals, single = _of_chosen(func, args, kwargs, argnums, "jacrev")
+        out, pull, *aux = vjp(f, *primals, has_aux=has_aux)
         leaves, structure = _outputs(out, "jacrev")
         sizes = [t.numel() for t in leaves]
         grads = vmap(lambda *rows: pull(unflatten(structure, rows)), chunk_size=chunk_size)(*_basis(leaves))
@@ -83,14 +89,8 @@ def jacfwd(func, argnums=0, has_aux: bool = False, *, randomness: str = "error",
 
     @functools.wraps(func)
     def wrapper(*args, **kwargs):
-        chosen, put = picked(args, argnums, "jacfwd")
-        single = isinstance(argnums, int)
-        primals = (chosen,) if single else chosen
+        f, primals, single = _of_chosen(func, args, kwargs, argnums, "jacfwd")
         leaves, structure = flatten(primals)
-
-        def f(*new):
-            return func(*put(new[0] if single else new), **kwargs)
-
         out, push, *aux = linearize(f, *primals, has_aux=has_aux)
         outs, out_structure = _outputs(out, "jacfwd")
         sizes = [t.numel() for t in leaves]

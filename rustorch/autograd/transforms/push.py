@@ -59,10 +59,6 @@ def _each(a, fn):
     return tuple([fn(x) for x in a]) if type(a) is tuple else fn(a)
 
 
-def _dense(a: Aval) -> Aval:
-    return aval(tuple(a.shape), a.dtype, a.device)
-
-
 def _moved(outputs, given, step, own, still=None) -> list:
     """How ``outputs`` move when the nodes in ``given`` move as given; None for not at all.
 
@@ -104,7 +100,7 @@ def _tangent(node: Node, moves) -> list[Node | None]:
     if node.sig.op.lacks is not None:
         refuse_missing(node, active, forward=True)
     inputs = (*node.inputs, *[moves[a] for a, on in zip(node.inputs, active) if on])
-    sig = _sig("jvp", node.sig, (node.sig, active), inputs, _each(node.sig.aval, _dense))
+    sig = _sig("jvp", node.sig, (node.sig, active), inputs, _each(node.sig.aval, Aval.dense))
     inputs = _read(sig, inputs)
     whole = Node(sig, inputs, node.numbers, _tape(inputs))
     if type(sig.aval) is not tuple:
@@ -152,7 +148,7 @@ def _curve(order: int, node: Node, moves) -> list[list[Node | None] | None]:
     inputs = (*node.inputs, *[c for curve in curves for c in curve if c is not None])
     results = _masks(node.sig, masks, order)
     avals = node.sig.aval if type(node.sig.aval) is tuple else (node.sig.aval,)
-    out = tuple(_dense(a) for a, mask in zip(avals, results) for present in mask if present)
+    out = tuple(a.dense() for a, mask in zip(avals, results) for present in mask if present)
     if not out:
         return [None] * len(avals)
     sig = _sig("series", node.sig, (node.sig, masks, order, results), inputs, out)
@@ -168,7 +164,7 @@ def _masks(forward: Sig, masks, order: int):
     found = SIGS.get(key)
     if found is None:
         with x64():
-            found = SIGS[key] = transform.series_masks(lower_sig, forward, masks, order)
+            found = remember(key, transform.series_masks(lower_sig, forward, masks, order))
     return found
 
 

@@ -8,7 +8,7 @@ from rustorch.eager.recorder import wrap
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.errors import RustorchRuntimeError
-from rustorch.graph import ON_TAPE, Aval, Node, aval
+from rustorch.graph import ON_TAPE, Aval, Node
 from rustorch.graph.node import next_seq
 from rustorch.lowering.emit import lower_sig
 
@@ -83,5 +83,4 @@ class Subgraph:
 
 def avals_of(tensors) -> list[Aval]:
     """Dense abstract values of tensors."""
-    nodes = [node_of(t) for t in tensors]
-    return [aval(tuple(n.aval.shape), n.aval.dtype, n.aval.device) for n in nodes]
+    return [node_of(t).aval.dense() for t in tensors]

@@ -8,6 +8,7 @@ from rustorch import dtypes
 from rustorch.eager import convert, indexing, inplace, printing
 from rustorch.eager.methods.hang import method
 from rustorch.eager.recorder import value_of
+from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.errors import RustorchRuntimeError
@@ -38,7 +39,10 @@ def __bool__(self):
         raise RustorchRuntimeError("Boolean value of Tensor with no values is ambiguous")
     if n > 1:
         raise RustorchRuntimeError("Boolean value of Tensor with more than one value is ambiguous")
-    return bool(np.asarray(value_of(self)).reshape(()))
+    truth = bool(np.asarray(value_of(self)).reshape(()))
+    if local.recorder is not None:
+        local.recorder.saw_truth(truth)
+    return truth
 
 
 @method

@@ -11,6 +11,7 @@ import functools
 import warnings
 import weakref
 
+from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
 from rustorch.optim.optimizer import Optimizer
 
@@ -89,6 +90,18 @@ def _note_steps(optimizer):
     optimizer.step = step
 
 
+def on_host(step):
+    """A method that changes Python numbers only: a traced function calls it again at each call."""
+
+    @functools.wraps(step)
+    def wrapper(self, *args, **kwargs):
+        if local.recorder is None:
+            return step(self, *args, **kwargs)
+        return local.recorder.on_host(self, step, args, kwargs)
+
+    return wrapper
+
+
 class LRScheduler:
     """Base class: a subclass defines ``get_lr``.
 
@@ -147,6 +160,7 @@ class LRScheduler:
         """The rates for ``last_epoch``, one per group; only ``step`` should call it."""
         raise NotImplementedError
 
+    @on_host
     def step(self, epoch=None):
         """Set the next rate; call it after ``optimizer.step()``."""
         if self._step_count == 1:

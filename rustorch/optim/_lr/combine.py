@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 
-from rustorch.optim._lr.base import LRScheduler, set_value, state_without, values_of
+from rustorch.optim._lr.base import LRScheduler, on_host, set_value, state_without, values_of
 from rustorch.optim._lr.plateau import ReduceLROnPlateau
 
 
@@ -90,6 +90,7 @@ class SequentialLR(_Combined):
         elif hasattr(scheduler, "last_epoch"):
             scheduler.last_epoch -= 1
 
+    @on_host
     def step(self):
         """Step the active scheduler."""
         self.last_epoch += 1
@@ -115,6 +116,7 @@ class ChainedScheduler(_Combined):
         self._schedulers = schedulers
         self._last_lr = values_of(schedulers[-1].optimizer, "lr")
 
+    @on_host
     def step(self):
         """Step every scheduler."""
         for scheduler in self._schedulers:

@@ -2,7 +2,7 @@
 
 import math
 
-from rustorch.optim._lr.base import LRScheduler
+from rustorch.optim._lr.base import LRScheduler, on_host
 
 
 class CosineAnnealingLR(LRScheduler):
@@ -75,6 +75,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         height = 1 + math.cos(math.pi * self.T_cur / self.T_i)
         return [self.eta_min + (base - self.eta_min) * height / 2 for base in self.base_lrs]
 
+    @on_host
     def step(self, epoch=None):
         """Set the rate of the next epoch, or of ``epoch``, which may have a fraction."""
         if epoch is None and self.last_epoch < 0:

@@ -3,6 +3,7 @@
 import math
 
 from rustorch.optim._lr.base import (
+    on_host,
     LRScheduler,
     require_optimizer,
     set_value,
@@ -93,6 +94,7 @@ class ReduceLROnPlateau(LRScheduler):
             bar = best + sign * self.threshold
         return metric < bar if self.mode == "min" else metric > bar
 
+    @on_host
     def step(self, metrics, epoch=None):
         """Take note of the metric of an epoch, and reduce the rate if it is time."""
         metric = float(metrics)
