@@ -1,0 +1,180 @@
+"""``Recording``: one ordinary call of a function, listened to: what it drew, stepped, looked at and changed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rustorch.eager.state import local
+from rustorch.eager.tensor import Tensor
+from rustorch.graph import Node
+from rustorch.lowering import observe
+from rustorch.lowering.plan import KEPT
+
+
+class Draw:
+    """One draw of a generator: its counter is a runtime number."""
+
+    def __init__(self, generator, key: Tensor, counter: int, device):
+        self.generator, self.key, self.counter, self.device = generator, key, counter, device
+
+    def run(self) -> list:
+        """Take the next draw; the numbers it gives to the program."""
+        return [self.generator.draw(self.device)[1]]
+
+    def undo(self) -> None:
+        """Give the draw back."""
+        self.generator.counter -= 1
+
+
+class Step:
+    """One step of an optimizer: counts go on, hyper-parameters are read."""
+
+    def __init__(self, optimizer, batches: dict, nodes):
+        self.optimizer = optimizer
+        self.kind = _kind(batches)
+        self.nodes = list(dict.fromkeys(n.inputs[0] for n in nodes))
+        self.devices = list(batches)
+
+    def run(self) -> list:
+        """Count the step.
+
+        Raises:
+            Stale: other parameters have gradients than at the recording.
+        """
+        batches = self.last = self.optimizer.advance()
+        if _kind(batches) != self.kind:
+            self.undo()
+            raise Stale("which parameters have gradients, or how often each was updated")
+        return [x for parts in batches.values() for x in self.optimizer.host_numbers(parts)]
+
+    def undo(self) -> None:
+        """Take the count back."""
+        for parts in self.last.values():
+            for _, _, params in parts:
+                for p in params:
+                    self.optimizer.state[p]["step"] -= 1
+
+
+def _kind(batches) -> list:
+    return [(device, [(id(group), len(params)) for group, _, params in parts]) for device, parts in batches.items()]
+
+
+class Call:
+    """A call that changes Python numbers only (a scheduler's step): made again."""
+
+    def __init__(self, owner, function, args, kwargs):
+        self.owner, self.function, self.args, self.kwargs = owner, function, args, kwargs
+
+    def run(self) -> list:
+        """Make the call."""
+        optimizer = self.owner.optimizer
+        self.before = dict(self.owner.__dict__), [g["lr"] for g in optimizer.param_groups]
+        self.function(self.owner, *self.args, **self.kwargs)
+        return []
+
+    def undo(self) -> None:
+        """Put the scheduler and the rates back."""
+        self.owner.__dict__.update(self.before[0])
+        for group, lr in zip(self.owner.optimizer.param_groups, self.before[1]):
+            group["lr"] = lr
+
+
+class Stale(Exception):
+    """What a recording relies on is not so now; the message names it."""
+
+
+class Look:
+    """A value that Python saw; the recording holds for calls that see the same."""
+
+    def __init__(self, node: Node, where: str):
+        self.node, self.where = node, where
+        self.truth: bool | None = None
+        self.seen = None
+
+    def matches(self, value) -> bool:
+        """Would Python have gone the same way?"""
+        value = np.asarray(value)
+        if self.truth is not None:
+            return bool(value.reshape(())) is self.truth
+        return (
+            value.dtype == self.seen.dtype and value.shape == self.seen.shape and value.tobytes() == self.seen.tobytes()
+        )
+
+
+class _Everything:
+    """Keeps the inputs of all nodes, also of computed ones."""
+
+    def __contains__(self, node) -> bool:
+        return True
+
+    def add(self, node) -> None:
+        """It is in already."""
+
+    def __iter__(self):
+        return iter(())
+
+
+class Recording:
+    """A context in which a function is called once, as without it; afterwards the fields tell what happened."""
+
+    def __init__(self, watch):
+        self.actions: list = []
+        self.looks: list[Look] = []
+        self.blocked: str | None = None
+        self._watch = watch  # paused while something runs that is repeated as a whole
+
+    def __enter__(self):
+        self._everything = _Everything()
+        KEPT.append(self._everything)
+        local.recorder = self
+        return self
+
+    def __exit__(self, *exc):
+        local.recorder = None
+        KEPT.remove(self._everything)
+
+    def block(self, reason: str | None) -> None:
+        """This call cannot be repeated by a program, because of ``reason`` (the first one counts)."""
+        self.blocked = self.blocked or reason
+
+    # What the front end reports
+
+    def drew(self, generator, key, counter, device) -> None:
+        """A generator was drawn from."""
+        self.actions.append(Draw(generator, key, counter, device))
+
+    def stepped(self, optimizer, batches, nodes) -> None:
+        """A fused optimizer made a step."""
+        self.actions.append(Step(optimizer, batches, nodes))
+
+    def on_host(self, owner, function, args, kwargs):
+        """Call what only changes Python numbers, and call it again at each replay."""
+        tensors = any(isinstance(x, Tensor) for x in (*args, *kwargs.values()))
+        if self._watch.paused or tensors or any(isinstance(g["lr"], Tensor) for g in owner.optimizer.param_groups):
+            return function(owner, *args, **kwargs)
+        self._watch.paused += 1
+        try:
+            out = function(owner, *args, **kwargs)
+        finally:
+            self._watch.paused -= 1
+        self.actions.append(Call(owner, function, args, kwargs))
+        return out
+
+    def look(self, node: Node) -> None:
+        """A value is about to be seen by Python."""
+        self.looks.append(Look(node, observe.user_line()))
+
+    def saw_truth(self, truth: bool) -> None:
+        """The last look was for a truth value only."""
+        self.looks[-1].truth = truth
+
+    def settle(self) -> None:
+        """Remember the values that were seen."""
+        for look in self.looks:
+            node = look.node
+            while node.value is None and node.inputs:
+                node = node.inputs[0]
+            if node.value is None:
+                self.block(f"{look.where} looked at a value that is not kept")
+            else:
+                look.seen = np.asarray(node.value)

@@ -1,0 +1,189 @@
+"""``Traced``: a function whose calls are recorded once for each way it can go, and then only repeated."""
+
+from __future__ import annotations
+
+import functools
+import types
+import warnings
+from collections import OrderedDict
+
+from rustorch.autograd.transforms.tree import flatten
+from rustorch.devices import Device
+from rustorch.dtypes import get_default_dtype
+from rustorch.eager.state import local
+from rustorch.eager.storage import flush
+from rustorch.eager.tensor import Tensor
+from rustorch.errors import RustorchRuntimeError
+from rustorch.jit.analysis import Analysis
+from rustorch.jit.before import Before
+from rustorch.jit.guards import kind_of_argument
+from rustorch.jit.recording import Recording, Stale
+from rustorch.jit.state import PLAIN, State
+from rustorch.jit.variant import Variant
+from rustorch.jit.watch import USER, Watch, kind_of
+from rustorch.nn.modules._hooks import GLOBAL
+
+MAX_VARIANTS = 16  # recordings kept of one function; the one unused longest goes first
+PATIENCE = 3  # recordings in a row that could not be repeated before the function runs as it is
+
+
+class Traced:
+    """A function that does what it did, without being recorded at each call.
+
+    Each call looks for a recording whose guards hold, and starts its program; if there is none, the function is
+    called as it is while it is listened to. What can not be repeated, or differs at each call, makes it run as an
+    ordinary function from then on, with a warning that names the line; with ``strict=True`` that is an error.
+    """
+
+    def __init__(self, function, *, strict: bool = False, name: str | None = None):
+        functools.update_wrapper(self, function, updated=())
+        self._function, self._strict = function, strict
+        self._name = name or getattr(function, "__qualname__", type(function).__name__)
+        self._codes: dict = {}
+        self._dynamic = False
+        self._variants: OrderedDict = OrderedDict()
+        self._log: list[str] = []
+        self._failed = 0
+        self._recorded = 0
+        self._given_up: str | None = None
+
+    def __call__(self, *args, **kwargs):
+        if self._given_up or local.recorder is not None or local.tracing or local.level is not None or local.careful:
+            return self._function(*args, **kwargs)
+        given, structure = flatten((args, kwargs))
+        key = (structure, _modes(), *[_kind(x) for x in given])
+        if len(given) > 1:
+            key = (*key, _sharing(given))
+        found = self._variants.get(key)
+        why = "new arguments" if self._variants else "first call"
+        for variant in found or ():
+            why = variant.guards.broken()
+            if why is None:
+                try:
+                    out = variant.replay(given)
+                except Stale as stale:
+                    why = str(stale)
+                    continue
+                self._failed = self._recorded = 0
+                return out
+        return self._record(args, kwargs, given, key, why)
+
+    def __get__(self, instance, owner=None):
+        """As a method: one traced function for each instance."""
+        if instance is None:
+            return self
+        bound = instance.__dict__.get("_traced_methods")
+        if bound is None:
+            bound = instance.__dict__["_traced_methods"] = _Hidden()
+        if self not in bound:
+            bound[self] = Traced(types.MethodType(self._function, instance), strict=self._strict, name=self._name)
+        return bound[self]
+
+    def _record(self, args, kwargs, given, key, why):
+        if not self._codes:
+            self._codes = _codes_of(self._function)
+        roots = [
+            (self._name, self._function),
+            *[(f"argument {i}", x) for i, x in enumerate(given) if not isinstance(x, Tensor)],
+        ]
+        before = Before(State(roots, self._codes, self._dynamic), given)
+        watch = Watch()
+        with Recording(watch) as recording, watch:
+            out = self._function(*args, **kwargs)
+        new = {c: g for c, g in watch.codes.items() if c not in self._codes}
+        learnt = bool(new) or watch.dynamic > self._dynamic
+        self._codes.update(new)
+        self._dynamic |= watch.dynamic
+        recording.block(watch.impure)
+        found = Analysis(before, recording, out)
+        problem, settling = found.problem, found.settling
+        if problem is None and learnt:
+            problem, settling = "the first call only showed which code runs", True
+        variant = Variant(found, self._name) if found.problem is None or found.settling else None
+        if variant is None:
+            flush()
+        else:
+            variant.finish(found)
+        self._recorded += 1
+        self._log.append(f"recorded: {why}" + (f"; not kept: {problem}" if problem else ""))
+        if problem is None:
+            self._keep(key, variant)
+            if self._recorded > MAX_VARIANTS:
+                self._give_up(
+                    f"{self._recorded} calls in a row each needed a recording of their own, the last because of: {why}"
+                )
+        else:
+            self._failed += not (settling and learnt)
+            if not settling or self._failed >= PATIENCE:
+                self._give_up(problem)
+        return out
+
+    def _keep(self, key, variant) -> None:
+        self._variants.setdefault(key, []).insert(0, variant)
+        self._variants.move_to_end(key)
+        while sum(map(len, self._variants.values())) > MAX_VARIANTS:
+            oldest = next(iter(self._variants))
+            self._variants[oldest].pop()
+            if not self._variants[oldest]:
+                del self._variants[oldest]
+
+    def _give_up(self, reason: str) -> None:
+        message = f"{self._name} runs as an ordinary function, not as a traced one: {reason}."
+        if self._strict:
+            raise RustorchRuntimeError(f"{self._name} cannot be traced: {reason}.")
+        self._given_up = reason
+        self._variants.clear()
+        warnings.warn(message, stacklevel=4)
+
+    def explain(self) -> str:
+        """Readable text: the recordings, their guards, how often each ran, and why each was made."""
+        lines = [f"{self._name}: {sum(map(len, self._variants.values()))} recordings"]
+        if self._given_up:
+            lines.append(f"  runs as an ordinary function: {self._given_up}")
+        for variants in self._variants.values():
+            for v in variants:
+                kind = "appends its nodes to the graph" if v.open else "one program"
+                lines.append(
+                    f"  {len(v.steps)} nodes, {kind}, {v.runs} runs; {len(v.sources)} tensors in, {len(v.writes)} overwritten, "
+                    f"{len(v.rebinds)} rebound, {len(v.donated)} buffers reused; guards: {len(v.guards.records)} holders, "
+                    f"{len(v.guards.tensors)} tensors, {len(v.guards.places)} places"
+                )
+                lines.extend(
+                    f"    holds while {look.where} sees {look.truth if look.truth is not None else look.seen}"
+                    for look, _ in v.looks
+                )
+        lines.append("history:")
+        lines.extend(f"  {line}" for line in self._log[-20:])
+        return "\n".join(lines)
+
+
+class _Hidden(dict):
+    """Keeps its identity in guards and is not walked into."""
+
+
+def _modes() -> tuple:
+    return local.grad, local.inference, local.taylor, get_default_dtype(), Device.default(), GLOBAL.on_call()
+
+
+def _kind(x):
+    if isinstance(x, Tensor):
+        return kind_of_argument(x)
+    if isinstance(x, float):
+        return type(x), repr(x)
+    if isinstance(x, PLAIN) and not isinstance(x, slice):
+        return type(x), x
+    return type(x), id(x)
+
+
+def _sharing(given) -> tuple:
+    """Which arguments share their data."""
+    seen: dict = {}
+    return tuple(seen.setdefault(id(x._storage) if isinstance(x, Tensor) else ~i, i) for i, x in enumerate(given))
+
+
+def _codes_of(function) -> dict:
+    """The function's own code, if it is the user's."""
+    while isinstance(function, (functools.partial, types.MethodType)):
+        function = function.func if isinstance(function, functools.partial) else function.__func__
+    code = getattr(function, "__code__", None)
+    return {code: function.__globals__} if code is not None and kind_of(code) is USER else {}

@@ -1,0 +1,134 @@
+"""``Watch``: which user code a call runs, and what it does that no graph shows."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from types import BuiltinFunctionType, CodeType, ModuleType
+
+import jax
+import jaxlib
+import numpy
+import optax
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_STDLIB = sysconfig.get_paths()["stdlib"] + os.sep
+_SITE = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
+_TRUSTED = (_PACKAGE, *[os.path.dirname(m.__file__) + os.sep for m in (jax, jaxlib, numpy, optax)])
+
+USER, STDLIB, TRUSTED = "user", "stdlib", "trusted"
+
+# C functions that only compute, or only change what the state's records compare anyway.
+_PURE_MODULES = frozenset(
+    "builtins math cmath _operator itertools _functools _collections _bisect _abc _warnings _weakref".split()
+)
+_IMPURE_BUILTINS = frozenset("print input open exec eval __import__ breakpoint vars locals globals compile".split())
+_PURE_SELVES = (
+    str,
+    bytes,
+    int,
+    float,
+    complex,
+    tuple,
+    list,
+    dict,
+    set,
+    frozenset,
+    range,
+    type,
+    BaseException,
+    numpy.ndarray,
+    numpy.generic,
+)
+_DYNAMIC = frozenset(("getattr", "setattr", "hasattr", "delattr"))
+
+
+def kind_of(code: CodeType) -> str:
+    """Whose code it is: ours and what we build on, Python's library, or the user's."""
+    name = code.co_filename
+    if name.startswith(_TRUSTED):
+        return TRUSTED
+    if name.startswith(_STDLIB) and not any(s in name for s in _SITE) or name.startswith("<frozen"):
+        return STDLIB
+    return USER
+
+
+class Watch:
+    """Listens while a function runs once.
+
+    ``codes`` are the user's code objects that ran, with their globals; ``impure`` says, with the line, what was called
+    that cannot be repeated from a graph (a clock, a file, another library's random numbers); ``dynamic`` whether
+    attributes were reached by names made at run time.
+    """
+
+    def __init__(self):
+        self.codes: dict[CodeType, dict] = {}
+        self.impure: str | None = None
+        self.dynamic = False
+        self.paused = 0
+        self._kinds: dict[CodeType, str] = {}
+
+    def __enter__(self):
+        self._before = sys.getprofile()
+        sys.setprofile(self._event)
+        return self
+
+    def __exit__(self, *exc):
+        sys.setprofile(self._before)
+
+    def _kind(self, code) -> str:
+        kind = self._kinds.get(code)
+        if kind is None:
+            kind = self._kinds[code] = kind_of(code)
+        return kind
+
+    def _event(self, frame, event, arg):
+        if event == "call":
+            code = frame.f_code
+            if self._kind(code) is USER and not self.paused:
+                self.codes.setdefault(code, frame.f_globals)
+        elif event == "c_call" and not self.paused and self.impure is None:
+            self._see_c_call(frame, arg)
+
+    def _see_c_call(self, frame, f):
+        if self._kind(frame.f_code) is TRUSTED or not self._from_user(frame) or self._is_pure(f):
+            return
+        module = getattr(f, "__module__", None) or type(getattr(f, "__self__", None)).__module__
+        where = self._user_frame(frame)
+        self.impure = (
+            f"{where.f_code.co_filename}:{where.f_lineno} calls {module}.{getattr(f, '__qualname__', f)}, "
+            "whose effect or result a program cannot repeat"
+        )
+
+    def _user_frame(self, frame):
+        while frame is not None and self._kind(frame.f_code) is STDLIB:
+            frame = frame.f_back
+        return frame
+
+    def _from_user(self, frame) -> bool:
+        frame = self._user_frame(frame)
+        return frame is not None and self._kind(frame.f_code) is USER
+
+    def _is_pure(self, f) -> bool:
+        owner = getattr(f, "__self__", None)
+        name = getattr(f, "__name__", "")
+        if isinstance(owner, ModuleType):
+            module = owner.__name__
+            if module == "builtins" and name in _DYNAMIC:
+                self.dynamic = True
+            if module == "builtins" and name in _IMPURE_BUILTINS:
+                return False
+            return module in _PURE_MODULES or module.startswith("numpy") and "random" not in module
+        if owner is None:
+            module = getattr(f, "__module__", None)
+            if isinstance(f, BuiltinFunctionType) or module is not None:
+                return (
+                    module is None or module in _PURE_MODULES or module.startswith("numpy") and "random" not in module
+                )
+            return isinstance(getattr(f, "__objclass__", None), type) and issubclass(
+                f.__objclass__, (*_PURE_SELVES, object)
+            )
+        if isinstance(owner, _PURE_SELVES):
+            return True
+        return type(owner).__module__ in ("collections", "types", "weakref", "functools")
