@@ -218,23 +218,7 @@ def pinn_step(lib):
         optimizer.step()
         return loss
 
-    return {"autograd": step, **compiled_step(lib, loss_of, flat, optimizer)}
-
-
-def compiled_step(lib, loss_of, flat, optimizer):
-    """rustorch only: the loss and its gradients as one recorded function, then the optimizer."""
-    if not hasattr(lib.func, "compiled"):
-        return {}
-    gradients = lib.func.compiled(lib.func.grad_and_value(loss_of))
-
-    def step():
-        found, loss = gradients([p.detach() for p in flat])
-        for p, g in zip(flat, found):
-            p.grad = g
-        optimizer.step()
-        return loss
-
-    return {"compiled": step}
+    return {"autograd": step}
 
 
 def sine_tasks():
@@ -278,7 +262,7 @@ def maml_step(lib):
         optimizer.step()
         return total
 
-    return {"func": func, "autograd": autograd, **compiled_step(lib, loss_of, flat, optimizer)}
+    return {"func": func, "autograd": autograd}
 
 
 TORCH = {

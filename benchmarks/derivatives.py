@@ -4,7 +4,7 @@
 
 The cases are in ``derivative_cases.py``. Each library lives in a process of its own and they take turns, one
 round each; a time is the mean of as many calls as fit into 0.3 s, every result waited for. Medians over rounds;
-ratios are taken round by round. ``compiled`` is ``rustorch.func.compiled`` of the same function. What takes more than 3 s at first is measured once in torch.
+ratios are taken round by round. ``traced`` is ``rustorch.jit.trace`` of the same function. What takes more than 3 s at first is measured once in torch.
 """
 
 from __future__ import annotations
@@ -41,9 +41,8 @@ def serve(who: str) -> None:
 
             def forms_of(name):
                 forms = torch_case(name, rustorch)
-                if "compiled" not in forms:
-                    forms["compiled"] = rustorch.func.compiled(forms.get("taylor") or forms["func"])
-                return forms
+                best = forms.get("taylor") or forms.get("func") or forms["autograd"]
+                return {"traced": rustorch.jit.trace(best, fullgraph=True)} if who == "traced" else forms
 
     forms: dict = {}
     for line in sys.stdin:
@@ -67,7 +66,7 @@ class Child:
     """A library in a process of its own."""
 
     def __init__(self, who: str):
-        self.who = who
+        self.who, self.label = who, "rustorch" if who == "traced" else who
         self.process = subprocess.Popen([sys.executable, __file__, "--serve", who], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)  # fmt: skip
 
@@ -88,7 +87,7 @@ def race(name: str, children, rounds: int) -> None:
             if first[key] > LONG and child.who == "torch":
                 times[key], calls[key] = [first[key]], 0
                 continue
-            child.ask(f"{form}|2")
+            child.ask(f"{form}|5")
             once = float(child.ask(f"{form}|1"))
             times[key], calls[key] = [], max(1, int(BUDGET / once))
     for _ in range(rounds):
@@ -109,7 +108,7 @@ def race(name: str, children, rounds: int) -> None:
             return statistics.median(a / b for a, b in pairs)
 
         print(
-            f"{name:22s} {key[0].who + ' ' + key[1]:28s} {median * 1e3:10.2f} {ratio(jit):8.2f} {1 / ratio(best):8.1f} {first[key]:8.1f}",
+            f"{name:22s} {key[0].label + ' ' + key[1]:28s} {median * 1e3:10.2f} {ratio(jit):8.2f} {1 / ratio(best):8.1f} {first[key]:8.1f}",
             flush=True,
         )
 
@@ -125,7 +124,7 @@ def main() -> None:
         return
     print(f"{platform.machine()}, {platform.python_version()}; ms per call, median of {args.rounds} rounds")
     print(f"{'':51s} {'ms':>10s} {'/ jax':>8s} {'torch /':>8s} {'first s':>8s}")
-    children = [Child(who) for who in ("rustorch", "torch", "jax")]
+    children = [Child(who) for who in ("rustorch", "traced", "torch", "jax")]
     for name in args.cases:
         race(name, children, args.rounds)
     for child in children:

@@ -72,6 +72,7 @@ from rustorch import (
     fft as fft,
     func as func,
     interop as interop,
+    jit as jit,
     linalg as linalg,
     lowering as lowering,
     nn as nn,

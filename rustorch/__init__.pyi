@@ -50,6 +50,7 @@ from rustorch import graph as graph
 from rustorch.limits import iinfo as iinfo
 from rustorch.eager.modes import inference_mode as inference_mode
 from rustorch import interop as interop
+from rustorch import jit as jit
 from rustorch import limits as limits
 from rustorch import linalg as linalg
 from rustorch import lowering as lowering

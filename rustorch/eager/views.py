@@ -142,7 +142,7 @@ def write(t: Tensor, node: Node) -> None:
         parent = t._parent
         node = scatter(op, template, node_of(parent), node, numbers)
         t = parent
-    s.node.overwritten = True
+    s.node.overwritten = ref(node)
     s.node = node
     s.epoch += 1
     s.writes += 1

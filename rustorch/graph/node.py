@@ -70,7 +70,7 @@ class Node:
         self.tape = tape
         self.seq = next_seq()
         self.meta = None
-        self.overwritten = False  # a storage moved on from this node: its buffer may be donated
+        self.overwritten = None  # weakly, the node that its storage moved on to: its buffer may be donated
         self.exported = False  # somebody outside sees the buffer: it may not
 
     def __repr__(self) -> str:

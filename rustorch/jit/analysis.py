@@ -199,21 +199,13 @@ class Analysis:
         self.looks = [(look, at.get(place, place)) for look, place in self.looks]
         self.plan = plan = Plan.of_recording(self.roots, self.before.since)
         self.sources = [self._leaf_source(n) for n in plan.leaves]
-        self.numbers = plan.numbers
         devices = {a.device for n in plan.nodes for a in (n.aval if type(n.aval) is tuple else (n.aval,))}
         if len(devices) > 1:
             self._fail("the function computes on several devices")
         self.device = next(iter(devices), None)
-        wanted: dict = {}
-        for n in self.roots:
-            wanted[n.aval.shape, n.aval.dtype] = wanted.get((n.aval.shape, n.aval.dtype), 0) + 1
-        donated = []
-        for i, n in enumerate(plan.leaves):
-            kind = n.aval.shape, n.aval.dtype
-            if n.overwritten and wanted.get(kind, 0) and not self.looks:
-                wanted[kind] -= 1
-                donated.append(i)
-        self.donated = tuple(donated)
+        overwritten = [] if self.looks else [i for i, n in enumerate(plan.leaves) if n.overwritten is not None]
+        pairs = [(i, plan.heir(i)) for i in overwritten]
+        self.donated = tuple([(i, heir) for i, heir in pairs if heir is not None])
 
     def _wire_numbers(self) -> None:
         """Which runtime numbers each action gives: ``(action, [(position among the numbers, which one)])``."""

@@ -2,57 +2,151 @@
 
 from __future__ import annotations
 
-from operator import is_
+from itertools import chain
+from operator import attrgetter, is_, itemgetter
 
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.jit.analysis import Analysis
 from rustorch.jit.sources import Arg, Fixed, Place
+from rustorch.jit.state import MISSING, Record
+
+_cell, _grad = attrgetter("cell_contents"), attrgetter("_grad")
+_READERS = {"cell": [_cell], "grad": [_grad], "function": [attrgetter("__code__"), attrgetter("__defaults__")]}
+_facts = [attrgetter(name) for name in ("_storage", "_leaf", "_backward_hooks")]
 
 
 class Guards:
-    """Plain values and identities of what the call could read, and kinds of the tensors that it replaces."""
+    """Plain values and identities of what the call could read, and kinds of the tensors that it replaces.
+
+    ``hold`` compares objects one by one without leaving C; only where one is another object, ``broken`` looks closer.
+    """
 
     def __init__(self, found: Analysis):
-        state = found.before.state
-        self.records, self.places = [], []
-        for record in state.records:
-            skip = found.skips.get(id(record), set())
-            for i in list(skip) + ([0] if record.kind == "grad" else []):
-                t = record.values[i]
-                if isinstance(t, Tensor):
-                    self.places.append((Place(record, i), _kind(t)))
-                    skip.add(i)
-                record.values[i] = None if i in skip else t
-            if len(skip) < len(record.values) or not record.values:
-                self.records.append((record, skip))
-        fixed = {}
+        self.records: list[tuple[Record, set]] = []
+        self.places: list[tuple[Place, tuple]] = []
+        for record in found.before.state.records:
+            self._add(record, found.skips.get(id(record), set()))
+        self.tensors = []
         for key, (t, origin) in found.before.known.items():
             if not isinstance(origin, Arg) and isinstance(found.before.source(key, False, found.changed), Fixed):
-                fixed[key] = t
-        self.tensors = list(fixed.values())
-        self.facts = [x for t in self.tensors for x in _facts(t)]
+                self.tensors.append(t)
+        self._prepare()
+
+    def _add(self, record: Record, skip: set) -> None:
+        for i in {*skip, 0} if record.kind == "grad" else skip:
+            t = record.values[i]
+            if isinstance(t, Tensor):
+                self.places.append((Place(record, i), _kind(t)))
+                skip.add(i)
+        if skip:
+            record.values = [None if i in skip else x for i, x in enumerate(record.values)]
+        if len(skip) < len(record.values) or not record.values:
+            self.records.append((record, skip))
+
+    def _prepare(self) -> None:
+        """Sort the records by how they are read fastest: all of a kind in one pass."""
+        self._live, self._maps, self._items, self._slow = [], {}, [], []
+        whole, items = [], []
+        self._moving: list = []  # places that the call changes itself: compared with what it left
+        for record, skip in self.records:
+            if record.kind in ("dict", "list"):
+                at = sum(map(len, whole))
+                self._moving.extend((at + i, record.holder, record.keys[i] if record.keys else i) for i in skip)
+                self._live.append(record.holder.values() if record.kind == "dict" else record.holder)
+                whole.append(record.values)
+            elif record.kind in _READERS and not skip:
+                for read, value in zip(_READERS[record.kind], record.values):
+                    holders, values = self._maps.setdefault(read, ([], []))
+                    holders.append(record.holder)
+                    values.append(value)
+            elif record.kind == "names" and record.keys and not skip and not any(x is MISSING for x in record.values):
+                self._items.append((itemgetter(*record.keys), record.holder))
+                items.append(record.values)
+            else:
+                self._slow.append((record, [i for i in range(len(record.values)) if i not in skip]))
+        self._lengths, self._whole = [*map(len, whole)], [*chain.from_iterable(whole)]
+        self._contents = [*chain.from_iterable(items)]
+        self._facts = [[*map(fact, self.tensors)] for fact in _facts]
+        self._holders = [place.record.holder for place, _ in self.places if place.record.kind == "grad"]
+        self._rest = [(place, kind) for place, kind in self.places if place.record.kind != "grad"]
+        self._kinds = [kind for place, kind in self.places if place.record.kind == "grad"]
+        self._last: list = [None] * len(self._holders)
+        self.settle()
+
+    def settle(self) -> None:
+        """The call is done: what it changes itself is compared with what it left."""
+        for at, holder, key in self._moving:
+            self._whole[at] = holder[key]
+
+    def hold(self) -> bool:
+        """Is every object the same one? If not, ``broken`` tells whether that matters."""
+        try:
+            if [*map(len, self._live)] != self._lengths:
+                return False
+            if not all(map(is_, chain.from_iterable(self._live), self._whole)):
+                return False
+            for read, (holders, then) in self._maps.items():
+                if not all(map(is_, map(read, holders), then)):
+                    return False
+            now: list = []
+            for read, holder in self._items:
+                part = read(holder)
+                if type(part) is tuple:
+                    now.extend(part)
+                else:
+                    now.append(part)
+            if not all(map(is_, now, self._contents)):
+                return False
+        except (ValueError, RuntimeError, KeyError, AttributeError):
+            return False
+        for record, used in self._slow:
+            now, then = record.read(), record.values
+            if len(now) != len(then):
+                return False
+            for i in used:
+                if now[i] is not then[i]:
+                    return False
+        for fact, then in zip(_facts, self._facts):
+            if not all(map(is_, map(fact, self.tensors), then)):
+                return False
+        return self._places_hold()
+
+    def _places_hold(self) -> bool:
+        now = [*map(_grad, self._holders)]
+        if not all(map(is_, now, self._last)):
+            for t, kind in zip(now, self._kinds):
+                if not isinstance(t, Tensor) or _kind(t) != kind:
+                    return False
+        for place, kind in self._rest:
+            t = place.find(())
+            if not isinstance(t, Tensor) or _kind(t) != kind:
+                return False
+        return True
 
     def broken(self) -> str | None:
         """What does not hold, in words; None if all does."""
+        if self.hold():
+            return None
         for record, skip in self.records:
-            now = record.read()
-            if len(now) != len(record.values) or not all(map(is_, now, record.values)):
-                why = record.stale(skip)
-                if why is not None:
-                    return why
-        for t, facts in zip(self.tensors, zip(*[iter(self.facts)] * 3)):
-            if not all(map(is_, _facts(t), facts)):
+            why = record.stale(skip)
+            if why is not None:
+                return why
+        for t, *facts in zip(self.tensors, *self._facts):
+            if not all(map(is_, [fact(t) for fact in _facts], facts)):
                 return f"a tensor of shape {list(t.shape)} (its data, requires_grad or hooks)"
         for place, kind in self.places:
             t = place.find(())
             if not isinstance(t, Tensor) or _kind(t) != kind:
                 return f"{place} (another kind of tensor, or none)"
+        for record, skip in self.records:  # equal, though other objects: compare with these from now on
+            record.values = [None if i in skip else x for i, x in enumerate(record.read())]
+        self._prepare()
         return None
 
-
-def _facts(t: Tensor) -> tuple:
-    return t._storage, t._leaf, t._backward_hooks
+    def know(self, gradients: dict) -> None:
+        """These gradients (by the id of their tensor) are of the right kind: the call itself left them."""
+        self._last = [gradients.get(id(t)) for t in self._holders]
 
 
 def _kind(t: Tensor) -> tuple:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import is_, itemgetter
+
 import numpy as np
 
 from rustorch.eager.state import local
@@ -9,6 +11,8 @@ from rustorch.eager.tensor import Tensor
 from rustorch.graph import Node
 from rustorch.lowering import observe
 from rustorch.lowering.plan import KEPT
+
+_count = itemgetter("step")
 
 
 class Draw:
@@ -31,32 +35,47 @@ class Step:
 
     def __init__(self, optimizer, batches: dict, nodes):
         self.optimizer = optimizer
-        self.kind = _kind(batches)
         self.nodes = list(dict.fromkeys(n.inputs[0] for n in nodes))
-        self.devices = list(batches)
+        self.parts = [(group, step, params) for parts in batches.values() for group, step, params in parts]
+        self.states = [[optimizer.state[p] for p in params] for _, _, params in self.parts]
+        self.formulas = [self._formula(group) for group, _, _ in self.parts]
+        self.options: list = [()] * len(self.parts)
+        self.numbers: list = [()] * len(self.parts)
+
+    def _formula(self, group) -> tuple:
+        of = self.optimizer
+        return of.static_of(group), of.slots_of(group), [*map(type, of.numbers_of(group))]
 
     def run(self) -> list:
-        """Count the step.
+        """Count the step; the numbers that it gives to the program.
 
         Raises:
-            Stale: other parameters have gradients than at the recording.
+            Stale: options changed that choose the formula, or parameters that stepped together no longer do.
         """
-        batches = self.last = self.optimizer.advance()
-        if _kind(batches) != self.kind:
-            self.undo()
-            raise Stale("which parameters have gradients, or how often each was updated")
-        return [x for parts in batches.values() for x in self.optimizer.host_numbers(parts)]
+        out: list = []
+        steps = []
+        for k, (group, _, params) in enumerate(self.parts):
+            counts = {*map(_count, self.states[k])}
+            if len(counts) > 1:
+                raise Stale("parameters were updated different numbers of times")
+            if len(self.options[k]) != len(group) or not all(map(is_, group.values(), self.options[k])):
+                if self._formula(group) != self.formulas[k]:
+                    raise Stale("options of an optimizer's group changed")
+                self.options[k] = [*group.values()]
+                self.numbers[k] = self.optimizer.host_numbers([(group, 0, params)])[:-1]
+            steps.append(counts.pop() + 1)
+            out.extend(self.numbers[k])
+            out.append(steps[-1])
+        for states, step in zip(self.states, steps):
+            for s in states:
+                s["step"] = step
+        return out
 
     def undo(self) -> None:
         """Take the count back."""
-        for parts in self.last.values():
-            for _, _, params in parts:
-                for p in params:
-                    self.optimizer.state[p]["step"] -= 1
-
-
-def _kind(batches) -> list:
-    return [(device, [(id(group), len(params)) for group, _, params in parts]) for device, parts in batches.items()]
+        for states in self.states:
+            for s in states:
+                s["step"] -= 1
 
 
 class Call:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import ref
+
 from rustorch.eager.nodes import leaf
 from rustorch.eager.storage import Storage
 from rustorch.eager.tensor import Tensor
@@ -135,7 +137,7 @@ def fresh(node: Node) -> Tensor:
 def overwrite(root: Tensor, node: Node, writes: int) -> None:
     """Make a computed node the value of the data that ``root`` owns."""
     s = root._storage
-    s.node.overwritten = True
+    s.node.overwritten = ref(node)
     s.node = node
     s.epoch += 1
     s.writes += writes

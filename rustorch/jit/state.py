@@ -19,6 +19,7 @@ from rustorch.dtypes import DType
 from rustorch.eager.generator import Generator
 from rustorch.eager.tensor import Tensor
 from rustorch.jit.watch import TRUSTED, USER, kind_of
+from rustorch.nn.modules._hooks import GLOBAL
 from rustorch.nn.modules.module import Module
 from rustorch.optim.lr_scheduler import LRScheduler
 from rustorch.optim.optimizer import Optimizer
@@ -63,7 +64,7 @@ class Record:
             return f"{self.name}[{i}]"
         if self.kind == "dict":
             return f"{self.name}[{self.keys[i]!r}]" if isinstance(self.keys[i], (str, int)) else f"{self.name}[...]"
-        if self.kind in ("names", "object"):
+        if self.kind in ("names", "object", "function"):
             return f"{self.name}.{self.keys[i]}" if self.name else self.keys[i]
         return self.name
 
@@ -94,6 +95,7 @@ _READ = {
     "dict": lambda holder, keys: list(holder.values()),
     "names": lambda holder, keys: [holder.get(k, MISSING) for k in keys],
     "object": lambda holder, keys: [getattr(holder, k, MISSING) for k in keys],
+    "function": lambda holder, keys: [holder.__code__, holder.__defaults__],
     "list": lambda holder, keys: list(holder),
     "set": lambda holder, keys: [frozenset(holder)],
     "cell": _cell,
@@ -146,6 +148,7 @@ class State:
         self._dynamic = dynamic
         for name, root in roots:
             self._enter(root, None, 0, name)
+        self._enter(GLOBAL.__dict__, None, 0, "global module hooks")
         for code, namespace in codes.items():
             found = [n for n in _all_names(code) if n in namespace]
             if found:
@@ -233,7 +236,7 @@ class State:
             if x.__kwdefaults__:
                 self._enter(x.__kwdefaults__, None, 0, f"{name}.__kwdefaults__")
             if kind_of(x.__code__) is USER:
-                self._below(self._record("object", x, ("__code__", "__defaults__"), name))
+                self._below(self._record("function", x, ("__code__", "__defaults__"), name))
 
     def _visit_module(self, x, name) -> None:
         top = x.__name__.partition(".")[0]

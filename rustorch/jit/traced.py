@@ -7,21 +7,20 @@ import types
 import warnings
 from collections import OrderedDict
 
+from rustorch import devices, dtypes
 from rustorch.autograd.transforms.tree import flatten
-from rustorch.devices import Device
-from rustorch.dtypes import get_default_dtype
 from rustorch.eager.state import local
 from rustorch.eager.storage import flush
 from rustorch.eager.tensor import Tensor
 from rustorch.errors import RustorchRuntimeError
 from rustorch.jit.analysis import Analysis
 from rustorch.jit.before import Before
+from rustorch.jit.closed import Closed
 from rustorch.jit.guards import kind_of_argument
 from rustorch.jit.recording import Recording, Stale
 from rustorch.jit.state import PLAIN, State
-from rustorch.jit.variant import Variant
+from rustorch.jit.variant import Spliced
 from rustorch.jit.watch import USER, Watch, kind_of
-from rustorch.nn.modules._hooks import GLOBAL
 
 MAX_VARIANTS = 16  # recordings kept of one function; the one unused longest goes first
 PATIENCE = 3  # recordings in a row that could not be repeated before the function runs as it is
@@ -32,16 +31,17 @@ class Traced:
 
     Each call looks for a recording whose guards hold, and starts its program; if there is none, the function is
     called as it is while it is listened to. What can not be repeated, or differs at each call, makes it run as an
-    ordinary function from then on, with a warning that names the line; with ``strict=True`` that is an error.
+    ordinary function from then on, with a warning that names the line; with ``fullgraph`` that is an error. With
+    ``strict`` it is one that a guard fails at all.
     """
 
-    def __init__(self, function, *, strict: bool = False, name: str | None = None):
+    def __init__(self, function, *, strict: bool = False, fullgraph: bool = False, name: str | None = None):
         functools.update_wrapper(self, function, updated=())
-        self._function, self._strict = function, strict
+        self._function, self._strict, self._fullgraph = function, strict, fullgraph
         self._name = name or getattr(function, "__qualname__", type(function).__name__)
         self._codes: dict = {}
         self._dynamic = False
-        self._variants: OrderedDict = OrderedDict()
+        self.variants: OrderedDict = OrderedDict()
         self._log: list[str] = []
         self._failed = 0
         self._recorded = 0
@@ -50,12 +50,14 @@ class Traced:
     def __call__(self, *args, **kwargs):
         if self._given_up or local.recorder is not None or local.tracing or local.level is not None or local.careful:
             return self._function(*args, **kwargs)
-        given, structure = flatten((args, kwargs))
-        key = (structure, _modes(), *[_kind(x) for x in given])
-        if len(given) > 1:
-            key = (*key, _sharing(given))
-        found = self._variants.get(key)
-        why = "new arguments" if self._variants else "first call"
+        given, key = (), _modes()
+        if args or kwargs:
+            given, structure = flatten((args, kwargs))
+            key = (*key, structure, *map(_kind, given))
+            if len(given) > 1:
+                key = (*key, _sharing(given))
+        found = self.variants.get(key)
+        why = "the kind of the arguments, or a mode," if self.variants else "first call"
         for variant in found or ():
             why = variant.guards.broken()
             if why is None:
@@ -64,20 +66,18 @@ class Traced:
                 except Stale as stale:
                     why = str(stale)
                     continue
+                variant.guards.settle()
                 self._failed = self._recorded = 0
                 return out
+        if self._strict and self.variants:
+            raise RustorchRuntimeError(
+                f"{self._name} would have to be traced again: {why} changed. Received: strict=True"
+            )
         return self._record(args, kwargs, given, key, why)
 
     def __get__(self, instance, owner=None):
-        """As a method: one traced function for each instance."""
-        if instance is None:
-            return self
-        bound = instance.__dict__.get("_traced_methods")
-        if bound is None:
-            bound = instance.__dict__["_traced_methods"] = _Hidden()
-        if self not in bound:
-            bound[self] = Traced(types.MethodType(self._function, instance), strict=self._strict, name=self._name)
-        return bound[self]
+        """As a method: the instance is an argument, so each has recordings of its own."""
+        return self if instance is None else types.MethodType(self, instance)
 
     def _record(self, args, kwargs, given, key, why):
         if not self._codes:
@@ -99,7 +99,9 @@ class Traced:
         problem, settling = found.problem, found.settling
         if problem is None and learnt:
             problem, settling = "the first call only showed which code runs", True
-        variant = Variant(found, self._name) if found.problem is None or found.settling else None
+        variant = None
+        if found.problem is None or found.settling:
+            variant = (Spliced if found.open else Closed)(found, self._name)
         if variant is None:
             flush()
         else:
@@ -107,6 +109,7 @@ class Traced:
         self._recorded += 1
         self._log.append(f"recorded: {why}" + (f"; not kept: {problem}" if problem else ""))
         if problem is None:
+            variant.pinned = [x for x in given if not isinstance(x, Tensor)]  # the key has their ids
             self._keep(key, variant)
             if self._recorded > MAX_VARIANTS:
                 self._give_up(
@@ -119,32 +122,31 @@ class Traced:
         return out
 
     def _keep(self, key, variant) -> None:
-        self._variants.setdefault(key, []).insert(0, variant)
-        self._variants.move_to_end(key)
-        while sum(map(len, self._variants.values())) > MAX_VARIANTS:
-            oldest = next(iter(self._variants))
-            self._variants[oldest].pop()
-            if not self._variants[oldest]:
-                del self._variants[oldest]
+        self.variants.setdefault(key, []).insert(0, variant)
+        self.variants.move_to_end(key)
+        while sum(map(len, self.variants.values())) > MAX_VARIANTS:
+            oldest = next(iter(self.variants))
+            self.variants[oldest].pop()
+            if not self.variants[oldest]:
+                del self.variants[oldest]
 
     def _give_up(self, reason: str) -> None:
         message = f"{self._name} runs as an ordinary function, not as a traced one: {reason}."
-        if self._strict:
+        if self._strict or self._fullgraph:
             raise RustorchRuntimeError(f"{self._name} cannot be traced: {reason}.")
         self._given_up = reason
-        self._variants.clear()
+        self.variants.clear()
         warnings.warn(message, stacklevel=4)
 
     def explain(self) -> str:
         """Readable text: the recordings, their guards, how often each ran, and why each was made."""
-        lines = [f"{self._name}: {sum(map(len, self._variants.values()))} recordings"]
+        lines = [f"{self._name}: {sum(map(len, self.variants.values()))} recordings"]
         if self._given_up:
             lines.append(f"  runs as an ordinary function: {self._given_up}")
-        for variants in self._variants.values():
+        for variants in self.variants.values():
             for v in variants:
-                kind = "appends its nodes to the graph" if v.open else "one program"
                 lines.append(
-                    f"  {len(v.steps)} nodes, {kind}, {v.runs} runs; {len(v.sources)} tensors in, {len(v.writes)} overwritten, "
+                    f"  {v.size} nodes, {v.what}, {v.runs} runs; {len(v.sources)} tensors in, {len(v.writes)} overwritten, "
                     f"{len(v.rebinds)} rebound, {len(v.donated)} buffers reused; guards: {len(v.guards.records)} holders, "
                     f"{len(v.guards.tensors)} tensors, {len(v.guards.places)} places"
                 )
@@ -157,12 +159,15 @@ class Traced:
         return "\n".join(lines)
 
 
-class _Hidden(dict):
-    """Keeps its identity in guards and is not walked into."""
-
-
 def _modes() -> tuple:
-    return local.grad, local.inference, local.taylor, get_default_dtype(), Device.default(), GLOBAL.on_call()
+    return (
+        local.grad,
+        local.inference,
+        local.taylor,
+        dtypes._default,
+        devices._global_default,
+        devices._local.__dict__.get("stack"),
+    )
 
 
 def _kind(x):

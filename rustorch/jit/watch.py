@@ -9,13 +9,15 @@ from types import BuiltinFunctionType, CodeType, ModuleType
 
 import jax
 import jaxlib
+import ml_dtypes
 import numpy
 import optax
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _STDLIB = sysconfig.get_paths()["stdlib"] + os.sep
 _SITE = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
-_TRUSTED = (_PACKAGE, *[os.path.dirname(m.__file__) + os.sep for m in (jax, jaxlib, numpy, optax)])
+_TRUSTED = (_PACKAGE, *[os.path.dirname(m.__file__) + os.sep for m in (jax, jaxlib, ml_dtypes, numpy, optax)])
+_PACKAGES = frozenset("rustorch jax jaxlib ml_dtypes numpy optax scipy flax".split())
 
 USER, STDLIB, TRUSTED = "user", "stdlib", "trusted"
 
@@ -77,22 +79,28 @@ class Watch:
     def __exit__(self, *exc):
         sys.setprofile(self._before)
 
-    def _kind(self, code) -> str:
+    def _kind(self, frame) -> str:
+        code = frame.f_code
         kind = self._kinds.get(code)
         if kind is None:
-            kind = self._kinds[code] = kind_of(code)
+            kind = kind_of(code)
+            if kind is USER and code.co_filename.startswith("<"):  # generated: whose is the module it was made for?
+                module = str(frame.f_globals.get("__name__"))
+                made_by_us = module.partition(".")[0] in _PACKAGES or module.startswith("namedtuple_")
+                kind = TRUSTED if made_by_us else USER
+            self._kinds[code] = kind
         return kind
 
     def _event(self, frame, event, arg):
         if event == "call":
             code = frame.f_code
-            if self._kind(code) is USER and not self.paused:
+            if not self.paused and self._kind(frame) is USER:
                 self.codes.setdefault(code, frame.f_globals)
         elif event == "c_call" and not self.paused and self.impure is None:
             self._see_c_call(frame, arg)
 
     def _see_c_call(self, frame, f):
-        if self._kind(frame.f_code) is TRUSTED or not self._from_user(frame) or self._is_pure(f):
+        if self._kind(frame) is TRUSTED or not self._from_user(frame) or self._is_pure(f):
             return
         module = getattr(f, "__module__", None) or type(getattr(f, "__self__", None)).__module__
         where = self._user_frame(frame)
@@ -102,13 +110,13 @@ class Watch:
         )
 
     def _user_frame(self, frame):
-        while frame is not None and self._kind(frame.f_code) is STDLIB:
+        while frame is not None and self._kind(frame) is STDLIB:
             frame = frame.f_back
         return frame
 
     def _from_user(self, frame) -> bool:
         frame = self._user_frame(frame)
-        return frame is not None and self._kind(frame.f_code) is USER
+        return frame is not None and self._kind(frame) is USER
 
     def _is_pure(self, f) -> bool:
         owner = getattr(f, "__self__", None)

@@ -32,10 +32,11 @@ PLATFORMS = {"cpu": "cpu", "cuda": "gpu", "tpu": "tpu"}
 class Program:
     """One compiled program of a family: for these constants and this choice of donated leaves."""
 
-    __slots__ = ("number", "size", "n_outputs", "runs", "seconds", "run", "lowered")
+    __slots__ = ("number", "size", "n_outputs", "runs", "seconds", "run", "order")
 
-    def __init__(self, run, size, n_outputs):
+    def __init__(self, run, size, n_outputs, order=()):
         self.run = run
+        self.order = order  # of its outputs, as positions among the plan's
         self.number = _numbering()
         self.size = size
         self.n_outputs = n_outputs
@@ -124,21 +125,30 @@ def _unpack(layout, floats, ints) -> list:
     return out
 
 
-def _build(plan: Plan, family: Family, donated: tuple[int, ...], where: str) -> Program:
-    steps, outputs = plan.steps(), plan.outputs
+def _build(plan: Plan, family: Family, donated: tuple[tuple[int, int], ...], where: str) -> Program:
+    """A program that writes its outputs into donated leaves: pairs of a leaf and the output that replaces it.
+
+    JAX gives a donated buffer to the first output of its shape, and where that is another value than the one that
+    replaces it, XLA copies. So the outputs that replace something come first.
+    """
+    steps = plan.steps()
+    given_to = [out for _, out in donated]
+    order = given_to + [k for k in range(len(plan.outputs)) if k not in set(given_to)]
+    outputs = [plan.outputs[k] for k in order]
+    donated = [i for i, _ in donated]
     layout = [(type(x), None) if lift else (None, x) for x, lift in zip(plan.numbers, family.lifted)]
-    order = [i for i in range(len(plan.leaves)) if i not in donated]
+    rest = [i for i in range(len(plan.leaves)) if i not in set(donated)]
     total = len(plan.leaves)
 
     def program(given, kept, floats, ints):
         leaves = [None] * total
         for i, a in zip(donated, given):
             leaves[i] = a
-        for i, a in zip(order, kept):
+        for i, a in zip(rest, kept):
             leaves[i] = a
         return evaluate(steps, leaves, _unpack(layout, floats, ints), outputs)
 
-    return Program(jitted(program, where, donate=(0,) if donated else ()), len(steps), len(outputs))
+    return Program(jitted(program, where, donate=(0,) if donated else ()), len(steps), len(outputs), order)
 
 
 def jitted(f, where: str, donate=()):
@@ -151,20 +161,10 @@ def jitted(f, where: str, donate=()):
     return jax.jit(program, donate_argnums=donate, compiler_options=compiler_options(where))
 
 
-def _choose_donated(plan: Plan) -> tuple[int, ...]:
-    """Of the donatable leaves, those for which some output has the same shape and dtype."""
-    wanted: dict = {}
-    for i in plan.outputs:
-        a = plan.nodes[i].aval
-        for part in a if type(a) is tuple else (a,):
-            wanted[part.shape, part.dtype] = wanted.get((part.shape, part.dtype), 0) + 1
-    chosen = []
-    for i in plan.donatable():
-        a = plan.leaves[i].aval
-        if wanted.get((a.shape, a.dtype), 0):
-            wanted[a.shape, a.dtype] -= 1
-            chosen.append(i)
-    return tuple(chosen)
+def _choose_donated(plan: Plan) -> tuple[tuple[int, int], ...]:
+    """The donatable leaves that an output takes the place of, with that output."""
+    pairs = [(i, plan.heir(i)) for i in plan.donatable()]
+    return tuple([(i, heir) for i, heir in pairs if heir is not None])
 
 
 def run(roots) -> None:
@@ -204,7 +204,7 @@ def _run_on(device, roots) -> None:
             observe.compiled(program, reason or "other buffers could be donated")
         else:
             results = _call(program, plan, family, donated, device)
-        _store(plan, results)
+        _store(plan, _in_order(program, results))
         program.runs += 1
         observe.count("dispatched")
         observe.count("recorded", len(plan.nodes))
@@ -226,19 +226,30 @@ def _family(plan: Plan, device):
 class Kept:
     """A plan's program that is started again and again, on other arrays and numbers."""
 
-    def __init__(self, plan: Plan, device, donated: tuple[int, ...], why: str):
+    def __init__(self, plan: Plan, device, donated: tuple[tuple[int, int], ...], why: str):
         with LOCK:
             _, family, _ = _family(plan, device)
             self.program = family.programs.get(donated)
             self.is_new = self.program is None
             if self.is_new:
                 self.program = family.programs[donated] = _build(plan, family, donated, PLATFORMS[device.type])
-            self.lifted = list(family.lifted)
+            lifted = list(family.lifted)
         self.device, self.size, self.why = device, len(plan.nodes), why
+        self.floats, self.ints = _pack(plan.numbers, lifted)
+        self.floats_then, self.last = self.floats, None
+        self.slots = _slots(plan.numbers, lifted)
 
-    def __call__(self, given, kept, numbers) -> list:
-        """The outputs; ``numbers`` are all of the plan's, of which only runtime inputs are read."""
-        floats, ints = _pack(numbers, self.lifted)
+    def __call__(self, given, kept, changed=()) -> list:
+        """The outputs; ``changed`` are runtime numbers that differ from the plan's, with their positions."""
+        floats, ints = self.floats, self.ints
+        if changed:
+            new = [x for at, x in changed if self.slots[at][0]]
+            if new != self.last:  # rates seldom change: their array stays on the device
+                floats = self._filled(self.floats_then, changed, True)
+                with x64():
+                    floats = self.floats = jax.device_put(floats, jax_device(self.device))
+                self.last = new
+            ints = self._filled(ints, changed, False)
         program = self.program
         if self.is_new:
             started = time.perf_counter()
@@ -252,7 +263,30 @@ class Kept:
         program.runs += 1
         observe.count("dispatched")
         observe.count("recorded", self.size)
-        return out
+        return _in_order(program, out)
+
+    def _filled(self, array, changed, floats: bool):
+        array = array.copy()
+        for at, x in changed:
+            is_float, i = self.slots[at]
+            if is_float is floats:
+                array[i] = x
+        return array
+
+
+def _slots(numbers, lifted) -> dict[int, tuple[bool, int]]:
+    """Where ``_pack`` puts each real runtime number."""
+    slots, f, i = {}, 0, 0
+    for at, (x, lift) in enumerate(zip(numbers, lifted)):
+        if not lift:
+            continue
+        if type(x) is float:
+            slots[at], f = (True, f), f + 1
+        elif type(x) is complex:
+            f += 2
+        else:
+            slots[at], i = (False, i), i + 1
+    return slots
 
 
 def lowered(root):
@@ -275,8 +309,8 @@ def _call(program, plan, family, donated, device):
     leaves = plan.leaves
     floats, ints = _pack(plan.numbers, family.lifted)
     if donated:
-        chosen = set(donated)
-        given = [leaves[i].value for i in donated]
+        chosen = {i for i, _ in donated}
+        given = [leaves[i].value for i, _ in donated]
         kept = [a.value for i, a in enumerate(leaves) if i not in chosen]
     else:
         given, kept = [], [a.value for a in leaves]
@@ -285,6 +319,14 @@ def _call(program, plan, family, donated, device):
             return program.run(given, kept, floats, ints)
     with x64(), jax.default_device(jax_device(device)):
         return program.run(given, kept, floats, ints)
+
+
+def _in_order(program: Program, results) -> list:
+    """A program's outputs in the order of its plan's."""
+    out = [None] * len(results)
+    for k, value in zip(program.order, results):
+        out[k] = value
+    return out
 
 
 def _store(plan: Plan, results) -> None:

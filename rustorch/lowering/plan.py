@@ -114,13 +114,25 @@ class Plan:
             at = stop
         return steps
 
+    def heir(self, i: int) -> int | None:
+        """The output that takes the place of a leaf in its storage, as a position among the outputs."""
+        node = self.leaves[i]
+        while node.overwritten is not None:
+            node = node.overwritten()
+            if node is None:
+                return None
+        at = self.index.get(node)
+        if at is None or at not in self.outputs or node.aval != self.leaves[i].aval:
+            return None
+        return self.outputs.index(at)
+
     def donatable(self) -> list[int]:
         """Leaves whose buffers nobody can see once this plan has run.
 
         A leaf qualifies if its storage moved on and every reference to it comes from nodes of
         this plan that go away with it; reference counts tell.
         """
-        candidates = [i for i, leaf in enumerate(self.leaves) if leaf.overwritten and not leaf.exported]
+        candidates = [i for i, leaf in enumerate(self.leaves) if leaf.overwritten is not None and not leaf.exported]
         if not candidates:
             return []
         uses = self._uses()

@@ -1,0 +1,201 @@
+"""``Closed``: a recorded call that leaves no gradient path open, as one program that is started at once.
+
+State that stays where it is (parameters, buffers, an optimizer's moments) is passed from storage to program and back
+without Python in between: its nodes, which nobody else holds, get the new arrays.
+"""
+
+from __future__ import annotations
+
+from itertools import repeat
+from operator import attrgetter, is_
+from sys import getrefcount
+
+import jax.numpy as jnp
+
+from rustorch.autograd.transforms.tree import unflatten
+from rustorch.eager.nodes import leaf
+from rustorch.eager.storage import flush
+from rustorch.eager.tensor import Tensor
+from rustorch.eager.views import node_of
+from rustorch.graph import ON_TAPE
+from rustorch.jit.analysis import Analysis
+from rustorch.jit.guards import Guards
+from rustorch.jit.sources import Fixed, Made, Place, Root, overwrite
+from rustorch.jit.variant import Variant, value_at
+from rustorch.lowering.compile import Kept
+from rustorch.lowering.plan import is_kept
+
+_grad, _leaf = attrgetter("_grad"), attrgetter("_leaf")
+_node, _value, _exported, _own = attrgetter("node"), attrgetter("value"), attrgetter("exported"), attrgetter("_node")
+
+
+class Closed(Variant):
+    """Starts one program per call; buffers that the call overwrites are reused for the results."""
+
+    what = "one program"
+
+    def __init__(self, found: Analysis, name: str):
+        super().__init__(found, name)
+        self.donated = [i for i, _ in found.donated]
+        self.program = Kept(found.plan, found.device, found.donated, f"traced function {name}") if found.roots else None
+        # Storages that are read, or read and written, at a fixed place: found without asking their tensors.
+        roots = [_fixed_root(source) for source in self.sources]
+        self._slots = [i for i, t in enumerate(roots) if t is not None]
+        self._tensors = [t for t in roots if t is not None]
+        self._storages = [t._storage for t in self._tensors]
+        self._others = [(i, source) for i, source in enumerate(self.sources) if roots[i] is None]
+        self._donated = frozenset(self.donated)
+        self._kept = [i for i in range(len(self.sources)) if i not in self._donated]
+        where = {id(t._storage): k for k, t in enumerate(self._tensors)}
+        self._straight, self._writes = [], []  # written by array, and by node
+        for source, spec, writes in self.writes:
+            k = where.get(id(source.find(())._storage)) if _fixed_root(source) is not None else None
+            if k is not None and type(spec.at) is int and spec.aval == _aval_of(self._tensors[k]):
+                self._straight.append((k, spec.at, writes))
+            else:
+                self._writes.append((source, spec, writes))
+
+        self._gradients = Gradients(self)
+
+    def finish(self, found: Analysis) -> None:
+        """Compute what the recorded call left, with the program that later calls will use."""
+        values = [n.value for n in found.plan.leaves]
+        if self.program is not None and not self.looks and all(v is not None for v in values):
+            given = [jnp.array(values[i], copy=True) for i in self.donated]
+            out = self.program(given, [values[i] for i in self._kept])
+            for node, value in zip(found.roots, out):
+                node.value = value
+                while node.sig.op.kind in ("alias", "replace") and node.inputs[0].value is None:
+                    node = node.inputs[0]
+                    node.value = value
+        flush()
+        for node in found.plan.nodes:  # what is computed need not keep what it was computed from
+            if node.value is not None and node.tape != ON_TAPE and not is_kept(node):
+                node.inputs = ()
+
+    def run(self, given, changed):
+        """Start the program on what there is now, and hand its results over."""
+        storages = self._storages
+        nodes = list(map(_node, storages))
+        arrays = list(map(_value, nodes))
+        if any(map(is_, arrays, repeat(None))):
+            flush(nodes)
+            nodes = list(map(_node, storages))
+            arrays = list(map(_value, nodes))
+        values = [None] * len(self.sources)
+        for i, v in zip(self._slots, arrays):
+            values[i] = v
+        v = None  # a reference more would be taken for somebody else's
+        for i, source in self._others:
+            values[i] = value_at(source, given)
+        shared = self._shared(nodes, arrays, values, given)
+        arrays = None
+        donated = [values[i] for i in self.donated]
+        kept = [values[i] for i in self._kept]
+        values = None
+        out = self.program(donated, kept, changed) if self.program is not None else ()
+        if self.looks:
+            self.see(out.__getitem__, given)
+        roots = [source.find(given) for source, _, _ in self._writes]
+        kept_gradients = self._gradients.are_free()
+
+        def value_of_spec(spec: Made):
+            return out[spec.at] if type(spec.at) is int else value_at(spec.at, given)
+
+        rebinds = self._gradients.others if kept_gradients else self.rebinds
+        new, results = self.give(given, rebinds, lambda spec: spec.from_value(value_of_spec(spec)))
+        if not shared:
+            for k, at, writes in self._straight:
+                nodes[k].value = out[at]
+                s = storages[k]
+                s.epoch += 1
+                s.writes += writes
+        else:
+            for k, at, writes in self._straight:
+                overwrite(self._tensors[k], leaf(out[at], nodes[k].aval), writes)
+        for root, (_, spec, writes) in zip(roots, self._writes):
+            overwrite(root, leaf(value_of_spec(spec), spec.aval), writes)
+        for (place, _), t in zip(rebinds, new):
+            place.put(given, t)
+        if kept_gradients:
+            self._gradients.refill(out)
+        else:
+            self._gradients.take(self.guards)
+        return unflatten(self.structure, results)
+
+    def _shared(self, nodes, arrays, values, given) -> bool:
+        """Does anybody else hold one of the nodes? Arrays that are to be reused are copied where somebody holds them."""
+        # References to a node: its storage, the list, the argument of getrefcount, perhaps its tensor;
+        # to an array: its node, two lists, and the argument.
+        held, used = [*map(getrefcount, nodes)], [*map(getrefcount, arrays)]
+        mine = [*map(is_, map(_own, self._tensors), nodes)]
+        free = held == [3 + own for own in mine] and not any(map(_exported, nodes))
+        if not free or max(used, default=0) > 4:
+            for k, (i, own) in enumerate(zip(self._slots, mine)):
+                if i in self._donated and (held[k] > 3 + own or used[k] > 4 or nodes[k].exported):
+                    values[i] = jnp.array(values[i], copy=True)
+        for i, source in self._others:
+            if i in self._donated:
+                t = source.find(given)
+                node = t._storage.node
+                if node.exported or getrefcount(node) > (4 if t._node is node else 3) or getrefcount(values[i]) > 3:
+                    values[i] = jnp.array(values[i], copy=True)
+        return not free
+
+
+class Gradients:
+    """Tensors that the last call left as ``.grad``; where nobody looked at them, the next call only fills them anew."""
+
+    def __init__(self, variant: Variant):
+        self.mine, self.others = [], []
+        again = {what for how, what in (*variant.results, *[v for _, v in variant.rebinds]) if how == "again"}
+        for place, (how, spec) in variant.rebinds:
+            grad = isinstance(place, Place) and place.record.kind == "grad" and how == "new"
+            if grad and type(spec.at) is int and spec.base is None and spec.index not in again and not spec.leaf:
+                self.mine.append((place.record.holder, spec.at))
+            else:
+                self.others.append((place, (how, spec)))
+        shared = {spec.base for how, spec in variant.results if how == "new"}
+        if shared & {spec.index for _, (how, spec) in variant.rebinds if how == "new"}:
+            self.mine, self.others = [], list(variant.rebinds)
+        self._holders = [t for t, _ in self.mine]
+        self._tensors: list = []
+        self._storages: list = []
+        self._nodes: list = []
+
+    def are_free(self) -> bool:
+        """Are they all there still, and does nobody else hold one?"""
+        now = [*map(_grad, self._holders)]
+        if not self._tensors or not all(map(is_, now, self._tensors)):
+            return False
+        # References: the owner, the list here, the argument; for a tensor the list above, for a node its tensor too.
+        return (
+            max(map(getrefcount, now)) <= 4
+            and max(map(getrefcount, self._storages)) <= 3
+            and max(map(getrefcount, self._nodes)) <= 4
+            and not any(map(_exported, self._nodes))
+            and not any(map(_leaf, now))
+        )
+
+    def refill(self, out) -> None:
+        """Give them this call's values."""
+        for node, (_, at) in zip(self._nodes, self.mine):
+            node.value = out[at]
+
+    def take(self, guards: Guards) -> None:
+        """Remember what was put there now."""
+        self._tensors = [*map(_grad, self._holders)]
+        self._storages = [t._storage for t in self._tensors]
+        self._nodes = [s.node for s in self._storages]
+        guards.know(dict(zip(map(id, self._holders), self._tensors)))
+
+
+def _fixed_root(source) -> Tensor | None:
+    """The tensor of a source that is always the same one and owns its data."""
+    if isinstance(source, Root):
+        source = Fixed(source.find(()), "") if isinstance(source.source, Fixed) else source
+    return source.t if isinstance(source, Fixed) and source.t._parent is None else None
+
+
+def _aval_of(t: Tensor):
+    return node_of(t).aval
