@@ -71,7 +71,7 @@ class Guards:
         self._holders = [place.record.holder for place, _ in self.places if place.record.kind == "grad"]
         self._rest = [(place, kind) for place, kind in self.places if place.record.kind != "grad"]
         self._kinds = [kind for place, kind in self.places if place.record.kind == "grad"]
-        self._last: list = [None] * len(self._holders)
+        self._last: list = [MISSING] * len(self._holders)
         self.settle()
 
     def settle(self) -> None:
@@ -146,7 +146,7 @@ class Guards:
 
     def know(self, gradients: dict) -> None:
         """These gradients (by the id of their tensor) are of the right kind: the call itself left them."""
-        self._last = [gradients.get(id(t)) for t in self._holders]
+        self._last = [gradients.get(id(t), MISSING) for t in self._holders]
 
 
 def _kind(t: Tensor) -> tuple:

@@ -269,6 +269,7 @@ class State:
         if owner is not None and not isinstance(owner, types.ModuleType):
             self._enter(owner, None, 0, name)
         self._enter(type(x), None, 0, type(x).__name__)
+        self._enter(getattr(x, "__wrapped__", None), None, 0, name)  # a traced function inside a traced function
         if isinstance(attributes, dict):
             if self._dynamic and not isinstance(x, LRScheduler) or isinstance(x, (Module, Optimizer)):
                 self._below(self._record("dict", attributes, tuple(attributes), name))
