@@ -23,6 +23,7 @@ from rustorch.jit.guards import Guards
 from rustorch.jit.sources import Fixed, Made, Place, Root, overwrite
 from rustorch.jit.variant import Variant, value_at
 from rustorch.lowering.compile import Kept
+from rustorch.lowering.placement import jax_device, x64
 from rustorch.lowering.plan import is_kept
 
 _grad, _leaf = attrgetter("_grad"), attrgetter("_leaf")
@@ -37,7 +38,11 @@ class Closed(Variant):
     def __init__(self, found: Analysis, name: str):
         super().__init__(found, name)
         self.donated = [i for i, _ in found.donated]
-        self.program = Kept(found.plan, found.device, found.donated, f"traced function {name}") if found.roots else None
+        self._gradients = Gradients(self)
+        self.program = None
+        if found.roots:
+            spare = [at for _, at in self._gradients.mine]
+            self.program = Kept(found.plan, found.device, found.donated, f"traced function {name}", spare)
         # Storages that are read, or read and written, at a fixed place: found without asking their tensors.
         roots = [_fixed_root(source) for source in self.sources]
         self._slots = [i for i, t in enumerate(roots) if t is not None]
@@ -61,7 +66,7 @@ class Closed(Variant):
         """Compute what the recorded call left, with the program that later calls will use."""
         values = [n.value for n in found.plan.leaves]
         if self.program is not None and not self.looks and all(v is not None for v in values):
-            given = [jnp.array(values[i], copy=True) for i in self.donated]
+            given = [jnp.array(values[i], copy=True) for i in self.donated] + self._gradients.buffers()
             out = self.program(given, [values[i] for i in self._kept])
             for node, value in zip(found.roots, out):
                 node.value = value
@@ -93,11 +98,12 @@ class Closed(Variant):
         donated = [values[i] for i in self.donated]
         kept = [values[i] for i in self._kept]
         values = None
+        kept_gradients = self._gradients.are_free()
+        donated += self._gradients.values() if kept_gradients else self._gradients.buffers()
         out = self.program(donated, kept, changed) if self.program is not None else ()
         if self.looks:
             self.see(out.__getitem__, given)
         roots = [source.find(given) for source, _, _ in self._writes]
-        kept_gradients = self._gradients.are_free()
 
         def value_of_spec(spec: Made):
             return out[spec.at] if type(spec.at) is int else value_at(spec.at, given)
@@ -147,17 +153,18 @@ class Gradients:
     """Tensors that the last call left as ``.grad``; where nobody looked at them, the next call only fills them anew."""
 
     def __init__(self, variant: Variant):
-        self.mine, self.others = [], []
+        self.mine, self.others, self._avals = [], [], []
         again = {what for how, what in (*variant.results, *[v for _, v in variant.rebinds]) if how == "again"}
         for place, (how, spec) in variant.rebinds:
             grad = isinstance(place, Place) and place.record.kind == "grad" and how == "new"
             if grad and type(spec.at) is int and spec.base is None and spec.index not in again and not spec.leaf:
                 self.mine.append((place.record.holder, spec.at))
+                self._avals.append(spec.aval)
             else:
                 self.others.append((place, (how, spec)))
         shared = {spec.base for how, spec in variant.results if how == "new"}
         if shared & {spec.index for _, (how, spec) in variant.rebinds if how == "new"}:
-            self.mine, self.others = [], list(variant.rebinds)
+            self.mine, self.others, self._avals = [], list(variant.rebinds), []
         self._holders = [t for t, _ in self.mine]
         self._tensors: list = []
         self._storages: list = []
@@ -168,14 +175,23 @@ class Gradients:
         now = [*map(_grad, self._holders)]
         if not self._tensors or not all(map(is_, now, self._tensors)):
             return False
-        # References: the owner, the list here, the argument; for a tensor the list above, for a node its tensor too.
+        # References: the owner, the list here, the argument; for a tensor `now` and the guards, for a node its tensor too.
         return (
-            max(map(getrefcount, now)) <= 4
+            max(map(getrefcount, now)) <= 5
             and max(map(getrefcount, self._storages)) <= 3
             and max(map(getrefcount, self._nodes)) <= 4
             and not any(map(_exported, self._nodes))
             and not any(map(_leaf, now))
         )
+
+    def values(self) -> list:
+        """Their buffers, for this call's gradients."""
+        return [*map(_value, self._nodes)]
+
+    def buffers(self) -> list:
+        """Other buffers of the same kinds."""
+        with x64():
+            return [jnp.empty(tuple(a.shape), a.dtype.numpy, device=jax_device(a.device)) for a in self._avals]
 
     def refill(self, out) -> None:
         """Give them this call's values."""

@@ -25,15 +25,9 @@ def _name_of(sig) -> str:
     return sig.op.name if sig.op.kind != "vmap" else f"vmap_{forward.op.name}"
 
 
-def _latest(traced):
-    for variants in reversed(traced.variants.values()):
-        return variants[0]
-    return None
-
-
 def graph_of(traced) -> str:
     """``%3 : float32[2,2] = mm(%1, %2)`` for each operation of the last recording."""
-    variant = _latest(traced)
+    variant = traced.latest()
     if variant is None:
         return "nothing is recorded yet"
     rows = []
@@ -46,7 +40,7 @@ def graph_of(traced) -> str:
 
 def code_of(traced) -> str:
     """The last recording as the body of a Python function."""
-    variant = _latest(traced)
+    variant = traced.latest()
     if variant is None:
         return "# nothing is recorded yet"
     rows = [f"def {variant.name.rpartition('.')[2]}(*arguments):"]

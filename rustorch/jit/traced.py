@@ -8,7 +8,8 @@ import warnings
 from collections import OrderedDict
 
 from rustorch import devices, dtypes
-from rustorch.autograd.transforms.tree import flatten
+from rustorch.autograd.transforms.tree import flatten, unflatten
+from rustorch.eager.modes import no_grad
 from rustorch.eager.state import local
 from rustorch.eager.storage import flush
 from rustorch.eager.tensor import Tensor
@@ -24,6 +25,9 @@ from rustorch.jit.watch import USER, Watch, kind_of
 
 MAX_VARIANTS = 16  # recordings kept of one function; the one unused longest goes first
 PATIENCE = 3  # recordings in a row that could not be repeated before the function runs as it is
+
+
+NO_ARGUMENTS = flatten(((), {}))[1]
 
 
 class Traced:
@@ -50,7 +54,7 @@ class Traced:
     def __call__(self, *args, **kwargs):
         if self._given_up or local.recorder is not None or local.tracing or local.level is not None or local.careful:
             return self._function(*args, **kwargs)
-        given, key = (), _modes()
+        given, structure, key = (), NO_ARGUMENTS, _modes()
         if args or kwargs:
             given, structure = flatten((args, kwargs))
             key = (*key, structure, *map(_kind, given))
@@ -73,13 +77,13 @@ class Traced:
             raise RustorchRuntimeError(
                 f"{self._name} would have to be traced again: {why} changed. Received: strict=True"
             )
-        return self._record(args, kwargs, given, key, why)
+        return self._record(args, kwargs, given, structure, key, why)
 
     def __get__(self, instance, owner=None):
         """As a method: the instance is an argument, so each has recordings of its own."""
         return self if instance is None else types.MethodType(self, instance)
 
-    def _record(self, args, kwargs, given, key, why):
+    def _record(self, args, kwargs, given, structure, key, why):
         if not self._codes:
             self._codes = _codes_of(self._function)
         roots = [
@@ -109,7 +113,9 @@ class Traced:
         self._recorded += 1
         self._log.append(f"recorded: {why}" + (f"; not kept: {problem}" if problem else ""))
         if problem is None:
-            variant.pinned = [x for x in given if not isinstance(x, Tensor)]  # the key has their ids
+            variant.arguments = structure
+            variant.is_tensor = [isinstance(x, Tensor) for x in given]
+            variant.given = [None if isinstance(x, Tensor) else x for x in given]  # also: the key has their ids
             self._keep(key, variant)
             if self._recorded > MAX_VARIANTS:
                 self._give_up(
@@ -137,6 +143,21 @@ class Traced:
         self._given_up = reason
         self.variants.clear()
         warnings.warn(message, stacklevel=4)
+
+    def latest(self):
+        """The last recording; None if there is none."""
+        return next((variants[0] for variants in reversed(self.variants.values())), None)
+
+    def call_on(self, given, structure):
+        """Call with the leaves of the arguments."""
+        args, kwargs = unflatten(structure, given)
+        return self(*args, **kwargs)
+
+    def plain(self, given, structure) -> list:
+        """The tensors that the function itself returns."""
+        args, kwargs = unflatten(structure, given)
+        with no_grad():
+            return [t for t in flatten(self._function(*args, **kwargs))[0] if isinstance(t, Tensor)]
 
     def explain(self) -> str:
         """Readable text: the recordings, their guards, how often each ran, and why each was made."""

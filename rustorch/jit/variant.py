@@ -26,7 +26,9 @@ class Variant:
         self.looks, self.actions = found.looks, found.actions
         self.sources, self.structure = found.sources, found.structure
         self.writes, self.rebinds, self.results = found.writes, found.rebinds, found.results
-        self.steps, self.outputs = found.plan.steps(), found.plan.outputs
+        self.steps, self.outputs, self.constants = found.plan.steps(), found.plan.outputs, found.plan.numbers
+        self.output_avals = [n.aval for n in found.roots]
+        self.input_avals = [node_of(t).aval.dense() for t in found.before.given if isinstance(t, Tensor)]
         self.guards = Guards(found)
 
     def replay(self, given):
@@ -92,7 +94,6 @@ class Spliced(Variant):
     def __init__(self, found: Analysis, name: str):
         super().__init__(found, name)
         plan = found.plan
-        self.numbers = plan.numbers
         self.tapes, self.avals = [n.tape for n in plan.nodes], [n.aval for n in plan.leaves]
 
     def finish(self, found: Analysis) -> None:
@@ -102,7 +103,7 @@ class Spliced(Variant):
 
     def run(self, given, changed):
         """Put the recorded nodes into the graph, on today's leaves."""
-        numbers = list(self.numbers)
+        numbers = list(self.constants)
         for at, x in changed:
             numbers[at] = x
         leaves = [_node_at(source, aval, given) for source, aval in zip(self.sources, self.avals)]

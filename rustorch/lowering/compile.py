@@ -125,14 +125,15 @@ def _unpack(layout, floats, ints) -> list:
     return out
 
 
-def _build(plan: Plan, family: Family, donated: tuple[tuple[int, int], ...], where: str) -> Program:
+def _build(plan: Plan, family: Family, donated: tuple[tuple[int, int], ...], where: str, spare=()) -> Program:
     """A program that writes its outputs into donated leaves: pairs of a leaf and the output that replaces it.
 
     JAX gives a donated buffer to the first output of its shape, and where that is another value than the one that
-    replaces it, XLA copies. So the outputs that replace something come first.
+    replaces it, XLA copies. So the outputs that replace something come first. Outputs in ``spare`` come next: the
+    program is given a buffer for each, the last argument of `given`.
     """
     steps = plan.steps()
-    given_to = [out for _, out in donated]
+    given_to = [out for _, out in donated] + list(spare)
     order = given_to + [k for k in range(len(plan.outputs)) if k not in set(given_to)]
     outputs = [plan.outputs[k] for k in order]
     donated = [i for i, _ in donated]
@@ -148,17 +149,19 @@ def _build(plan: Plan, family: Family, donated: tuple[tuple[int, int], ...], whe
             leaves[i] = a
         return evaluate(steps, leaves, _unpack(layout, floats, ints), outputs)
 
-    return Program(jitted(program, where, donate=(0,) if donated else ()), len(steps), len(outputs), order)
+    run = jitted(program, where, donate=(0,) if given_to else (), keep_unused=bool(spare))
+    return Program(run, len(steps), len(outputs), order)
 
 
-def jitted(f, where: str, donate=()):
+def jitted(f, where: str, donate=(), keep_unused=False):
     """``f`` of arrays, lowered and compiled with the settings of a platform."""
 
     def program(*args):
         with platform(where), matmul_precision(where):
             return f(*args)
 
-    return jax.jit(program, donate_argnums=donate, compiler_options=compiler_options(where))
+    options = compiler_options(where)
+    return jax.jit(program, donate_argnums=donate, keep_unused=keep_unused, compiler_options=options)
 
 
 def _choose_donated(plan: Plan) -> tuple[tuple[int, int], ...]:
@@ -224,15 +227,19 @@ def _family(plan: Plan, device):
 
 
 class Kept:
-    """A plan's program that is started again and again, on other arrays and numbers."""
+    """A plan's program that is started again and again, on other arrays and numbers.
 
-    def __init__(self, plan: Plan, device, donated: tuple[tuple[int, int], ...], why: str):
+    ``given`` are the buffers of leaves that are overwritten, then one for each output in ``spare``.
+    """
+
+    def __init__(self, plan: Plan, device, donated: tuple[tuple[int, int], ...], why: str, spare=()):
         with LOCK:
             _, family, _ = _family(plan, device)
-            self.program = family.programs.get(donated)
+            key = (donated, tuple(spare))
+            self.program = family.programs.get(key)
             self.is_new = self.program is None
             if self.is_new:
-                self.program = family.programs[donated] = _build(plan, family, donated, PLATFORMS[device.type])
+                self.program = family.programs[key] = _build(plan, family, donated, PLATFORMS[device.type], spare)
             lifted = list(family.lifted)
         self.device, self.size, self.why = device, len(plan.nodes), why
         self.floats, self.ints = _pack(plan.numbers, lifted)

@@ -13,9 +13,14 @@ import jax
 _target: ContextVar[str | None] = ContextVar("rustorch_lowering_platform", default=None)
 
 
+def target() -> str:
+    """What is being lowered for: the platform set around us, else JAX's default backend."""
+    return _target.get() or jax.default_backend()
+
+
 def on_cpu() -> bool:
-    """True while lowering for the CPU: the platform set around us, else JAX's default backend."""
-    return (_target.get() or jax.default_backend()) == "cpu"
+    """True while lowering for the CPU."""
+    return target() == "cpu"
 
 
 @contextmanager
