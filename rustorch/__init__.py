@@ -101,6 +101,7 @@ from rustorch.backends import (
     use_deterministic_algorithms as use_deterministic_algorithms,
 )
 from rustorch.func import vmap as vmap
+from rustorch.jit.scripting import compile as compile
 from rustorch.limits import finfo as finfo, iinfo as iinfo
 from rustorch.nn import functional as functional
 from rustorch.nn.modules.activation import ReLU as ReLU

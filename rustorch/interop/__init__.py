@@ -2,3 +2,4 @@
 
 from rustorch.interop.arrays import from_jax as from_jax
 from rustorch.interop.modules import to_jax as to_jax
+from rustorch.jit.saving import to_stablehlo as to_stablehlo

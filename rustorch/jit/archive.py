@@ -39,7 +39,7 @@ def need(module: str):
 def write(f, manifest: dict, programs: dict[str, bytes], weights: dict[str, np.ndarray]) -> None:
     """Write an archive to a path (replaced only once it is whole) or a file object."""
     entries = {f"program.{platform}": data for platform, data in programs.items()}
-    entries[_WEIGHTS] = need("safetensors.numpy").save({k: np.ascontiguousarray(v) for k, v in weights.items()})
+    entries[_WEIGHTS] = need("safetensors.numpy").save({k: np.array(v, order="C") for k, v in weights.items()})
     sums = {name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in entries.items()}
     head = {"format": FORMAT, "version": VERSION, **manifest, "entries": sums}
     out = io.BytesIO()

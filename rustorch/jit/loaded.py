@@ -15,7 +15,7 @@ from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of, write
 from rustorch.errors import RustorchRuntimeError
 from rustorch.jit.archive import need, read
-from rustorch.jit.export import PLATFORMS
+from rustorch.jit.saving import PLATFORMS
 from rustorch.lowering.placement import canonical, x64
 from rustorch.lowering.platform import target
 from rustorch.lowering.table import Number, Op
@@ -56,7 +56,8 @@ class LoadedModule(Module):
         self._arguments, self._structure = _decode(head["arguments"]), _decode(head["structure"])
         self._given, self._inputs = list(head["given"]), list(head["inputs"])
         self._results, self._counters = list(head["results"]), int(head["counters"])
-        self._names = [w["name"] for w in head["weights"]]
+        self._names = [w["name"] for w in head["weights"]][: int(head["used"])]
+        self._keys = {w["name"] for w in head["weights"] if w["kind"] == "key"}
         for w in head["weights"]:
             self._register(w, from_host(np.array(weights[w["name"]]), device))
         self._writes = [(str(name), int(at)) for name, at in head["writes"]]
@@ -117,10 +118,14 @@ class LoadedModule(Module):
                 )
         self._fit(inputs)
         weights = self._weights()
-        counters = tuple(default_generator.draw(weights[0].device)[1] for _ in range(self._counters))
+        counters = []
+        for _ in range(self._counters):
+            key, counter = default_generator.draw(weights[0].device)
+            counters.append(counter)
+            weights = [key if name in self._keys else t for name, t in zip(self._names, weights)]
         nodes = [node_of(t) for t in (*weights, *inputs)]
         template = (Group((ARRAY,) * len(weights)), Group((ARRAY,) * len(inputs)), Group((NUMBER,) * len(counters)))
-        node = apply_node(self._op, template, nodes, counters)
+        node = apply_node(self._op, template, nodes, tuple(counters))
         out = [wrap(select(node, i)) for i in range(len(node.aval))]
         found = dict(zip(self._names, weights))
         for name, at in self._writes:

@@ -160,6 +160,15 @@ class State:
         """Was this object found?"""
         return id(x) in self._seen
 
+    def adopt(self, later: State) -> bool:
+        """Add what a later walk found besides, if that is plain state only: tensors would have had to be seen before."""
+        if any(key not in self.tensors for key in later.tensors):
+            return False
+        mine = {(r.kind, id(r.holder), r.keys) for r in self.records}
+        self.records.extend(r for r in later.records if (r.kind, id(r.holder), r.keys) not in mine)
+        self.names, self.opaque = later.names, self.opaque or later.opaque
+        return True
+
     def _record(self, kind, holder, keys, name) -> Record:
         record = Record(kind, holder, keys, name)
         self.records.append(record)

@@ -21,7 +21,7 @@ from rustorch.jit.guards import kind_of_argument
 from rustorch.jit.recording import Recording, Stale
 from rustorch.jit.state import PLAIN, State
 from rustorch.jit.variant import Spliced
-from rustorch.jit.watch import USER, Watch, kind_of
+from rustorch.jit.watch import USER, Watch, is_quiet, kind_of
 
 MAX_VARIANTS = 16  # recordings kept of one function; the one unused longest goes first
 PATIENCE = 3  # recordings in a row that could not be repeated before the function runs as it is
@@ -97,6 +97,8 @@ class Traced:
         new = {c: g for c, g in watch.codes.items() if c not in self._codes}
         learnt = bool(new) or watch.dynamic > self._dynamic
         self._codes.update(new)
+        if new and not watch.dynamic and all(map(is_quiet, new)) and before.state.adopt(State(roots, self._codes, False)):
+            learnt = False
         self._dynamic |= watch.dynamic
         recording.block(watch.impure)
         found = Analysis(before, recording, out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import os
 import sys
 import sysconfig
@@ -54,6 +55,22 @@ def kind_of(code: CodeType) -> str:
     if name.startswith(_STDLIB) and not any(s in name for s in _SITE) or name.startswith("<frozen"):
         return STDLIB
     return USER
+
+
+_STORES = frozenset("STORE_ATTR DELETE_ATTR STORE_SUBSCR DELETE_SUBSCR STORE_GLOBAL DELETE_GLOBAL STORE_SLICE".split())
+_CHANGERS = frozenset(
+    "append extend insert remove pop popitem clear update setdefault add discard sort reverse appendleft popleft".split()
+)
+
+
+def is_quiet(code: CodeType) -> bool:
+    """Can this code be seen to change nothing but its own variables and tensors?"""
+    for step in dis.get_instructions(code):
+        if step.opname in _STORES or step.opname == "STORE_DEREF" and step.argval in code.co_freevars:
+            return False
+        if step.opname in ("LOAD_ATTR", "LOAD_METHOD") and step.argval in _CHANGERS:
+            return False
+    return all(is_quiet(c) for c in code.co_consts if isinstance(c, CodeType))
 
 
 class Watch:

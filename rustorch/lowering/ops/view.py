@@ -11,6 +11,7 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.export import is_symbolic_dim
 
 from rustorch import dtypes
 from rustorch.errors import RustorchRuntimeError, ShapeMismatchError, check, wrap_dim
@@ -20,7 +21,7 @@ from rustorch.lowering.table import Dims, op, view
 
 def resolve_shape(shape, numel: int) -> tuple[int, ...]:
     """Replace one -1 in ``shape`` by what makes ``numel`` elements, or raise PyTorch's error."""
-    shape = tuple(int(n) for n in shape)
+    shape = tuple(n if is_symbolic_dim(n) else int(n) for n in shape)
     text = f"shape '{list(shape)}' is invalid for input of size {numel}"
     if any(n < -1 for n in shape):
         raise RustorchRuntimeError(

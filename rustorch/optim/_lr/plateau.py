@@ -3,8 +3,8 @@
 import math
 
 from rustorch.optim._lr.base import (
-    on_host,
     LRScheduler,
+    on_host,
     require_optimizer,
     set_value,
     values_of,

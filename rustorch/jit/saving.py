@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import export as jax_export
 
@@ -15,8 +16,8 @@ from rustorch.jit.module import ScriptModule
 from rustorch.jit.recording import Draw
 from rustorch.jit.sizes import Sizes, names_of
 from rustorch.jit.sources import Arg, Constant, Key
-from rustorch.jit.trace import trace
 from rustorch.jit.traced import Traced
+from rustorch.jit.tracing import trace
 from rustorch.lowering.emit import evaluate
 from rustorch.lowering.placement import x64
 from rustorch.lowering.platform import platform
@@ -60,7 +61,7 @@ def save(m, f, _extra_files=None, *, dynamic_shapes=None, platforms=("cpu", "cud
             recorded.check(program)
     write(
         f,
-        recorded.manifest(dynamic_shapes),
+        recorded.manifest(),
         programs,
         {w["name"]: a for w, a in zip(recorded.weights, recorded.arrays)},
     )
@@ -132,11 +133,19 @@ class Exported:
             t = source.find(())
             name, kind = names.get(id(t), (f"_captured.{k}", "key" if isinstance(source, Key) else "captured"))
             self._add(k, name, kind, value_of(t), t.requires_grad)
+        self.used = len(self.weights)
+        if self.module is not None:  # what the program does not read is saved all the same
+            held = {id(t): t for t in (*self.module.parameters(), *self.module.buffers())}
+            saved = {w["name"] for w in self.weights}
+            for key, (name, kind) in names.items():
+                if name not in saved:
+                    self._add(None, name, kind, value_of(held[key]), held[key].requires_grad)
 
     def _add(self, k, name, kind, value, trains) -> None:
         if name in [w["name"] for w in self.weights]:
             name = f"{name}.{k}"
-        self.places[k] = len(self.weights)
+        if k is not None:
+            self.places[k] = len(self.weights)
         self.weights.append({"name": name, "kind": kind, "trains": bool(trains)})
         self.arrays.append(np.asarray(value))
 
@@ -144,7 +153,7 @@ class Exported:
         v, places = self.variant, self.places
 
         def program(weights, inputs, counters):
-            numbers = list(self.constants)
+            numbers = [weak(jnp.asarray(x)) if jax_export.is_symbolic_dim(x) else x for x in self.constants]
             for i, at in enumerate(self.counters):
                 numbers[at] = weak(counters[i])
             leaves = []
@@ -156,7 +165,7 @@ class Exported:
 
     def lower(self, name: str):
         """The program for a platform, as ``jax.export`` gives it."""
-        weights = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in self.arrays]
+        weights = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in self.arrays[: self.used]]
         f = self._function()
 
         def lowered(*args):
@@ -184,7 +193,7 @@ class Exported:
             return
         inputs = self.sizes.examples({n: size + 5 for n, size in self.sizes.base.items()})
         with x64():
-            got = program.call(self.arrays, [value_of(t) for t in inputs], np.zeros(0, np.int64))
+            got = program.call(self.arrays[: self.used], [value_of(t) for t in inputs], np.zeros(0, np.int64))
         given = list(self.given)
         for i, t in zip(self.tensors, inputs):
             given[i] = t
@@ -211,6 +220,7 @@ class Exported:
                 for shape, a in zip(shapes, v.input_avals)
             ],
             "weights": self.weights,
+            "used": self.used,
             "counters": len(self.counters),
             "outputs": [{"shape": list(sig.shape), "dtype": sig.dtype.name} for sig in v.output_avals],
             "results": [self._result(*value) for value in v.results],
@@ -253,3 +263,11 @@ def _encode(s: Structure):
     if kind is None:
         raise RustorchRuntimeError(f"jit.save: a {s.kind.__name__} of tensors cannot be saved")
     return [kind, [_plain(k) for k in s.keys], [_encode(c) for c in s.children]]
+
+
+def _save(self, f, **options) -> None:
+    """Write this traced module or function to a file: see ``jit.save``."""
+    save(self, f, **options)
+
+
+ScriptModule.save = Traced.save = _save
