@@ -75,7 +75,7 @@ class Closed(Variant):
                     node.value = value
         flush()
         for node in found.plan.nodes:  # what is computed need not keep what it was computed from
-            if node.value is not None and node.tape != ON_TAPE and not is_kept(node):
+            if node.value is not None and (node.tape != ON_TAPE or node.is_leaf) and not is_kept(node):
                 node.inputs = ()
 
     def run(self, given, changed):

@@ -38,7 +38,12 @@ class ScriptModule(Module):
         return self._traced[0].explain()
 
     def __reduce_ex__(self, protocol):
-        return self._original[0].__reduce_ex__(protocol)
+        return _as_it_is, (self._original[0],)
+
+
+def _as_it_is(module: Module) -> Module:
+    """What a pickle of a traced module gives: the module, which can be traced again."""
+    return module
 
 
 def traced_module(module: Module, strict: bool = False, fullgraph: bool = False) -> ScriptModule:

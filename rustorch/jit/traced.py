@@ -97,7 +97,12 @@ class Traced:
         new = {c: g for c, g in watch.codes.items() if c not in self._codes}
         learnt = bool(new) or watch.dynamic > self._dynamic
         self._codes.update(new)
-        if new and not watch.dynamic and all(map(is_quiet, new)) and before.state.adopt(State(roots, self._codes, False)):
+        if (
+            new
+            and not watch.dynamic
+            and all(map(is_quiet, new))
+            and before.state.adopt(State(roots, self._codes, False))
+        ):
             learnt = False
         self._dynamic |= watch.dynamic
         recording.block(watch.impure)

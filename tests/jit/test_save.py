@@ -54,7 +54,9 @@ def test_in_another_process_at_another_size(tmp_path):
 def test_programs_for_cuda_and_tpu_are_made_here():
     data = saved(net(), torch.ones(2, 1, 4, 4), platforms=("cpu", "cuda", "tpu"))
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        assert {"program.cpu", "program.cuda", "program.tpu", "weights.safetensors", "manifest.json"} == set(archive.namelist())
+        assert {"program.cpu", "program.cuda", "program.tpu", "weights.safetensors", "manifest.json"} == set(
+            archive.namelist()
+        )
     for platform in ("cpu", "cuda", "tpu"):
         text = torch.interop.to_stablehlo(net(), torch.ones(2, 1, 4, 4), platform=platform)
         assert "stablehlo." in text
@@ -89,7 +91,9 @@ def test_dropout_draws_anew_and_statistics_move():
         want = model(x).numpy()
         torch.manual_seed(3)
         np.testing.assert_allclose(again(x).numpy(), want, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(dict(again.named_buffers())["0.running_mean"].numpy(), model[0].running_mean.numpy(), rtol=1e-5)
+    np.testing.assert_allclose(
+        dict(again.named_buffers())["0.running_mean"].numpy(), model[0].running_mean.numpy(), rtol=1e-5
+    )
 
 
 class Twice(nn.Module):
@@ -187,7 +191,10 @@ def whole():
 def rebuilt(data, change=None, drop=(), add=(), compress=False):
     """The archive with entries changed, dropped or added, and sums as they were."""
     out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED) as new:
+    with (
+        zipfile.ZipFile(io.BytesIO(data)) as old,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED) as new,
+    ):
         for name in old.namelist():
             if name not in drop:
                 content = old.read(name)
