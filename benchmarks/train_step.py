@@ -1,4 +1,4 @@
-"""One training step of three models: rustorch eager, PyTorch eager and compiled, flax + optax.
+"""One training step of three models: rustorch eager and traced, PyTorch eager and compiled, flax + optax.
 
     python benchmarks/train_step.py [--models mlp gpt cnn] [--rounds 7]
 
@@ -19,7 +19,7 @@ import sys
 import time
 
 MODELS = ("mlp", "gpt", "cnn")
-CONTESTANTS = ("rustorch", "torch", "torch.compile", "flax", "flax, kept heap")
+CONTESTANTS = ("rustorch", "rustorch traced", "torch", "torch.compile", "flax", "flax, kept heap")
 STEPS = {"mlp": 200, "gpt": 12, "cnn": 12}
 
 
@@ -36,8 +36,12 @@ def contestant(name: str, who: str):
     """A function that takes one step and one that waits for everything to finish."""
     import peers
 
-    if who == "rustorch":
+    if who.startswith("rustorch"):
         step = rustorch_step(name)
+        if who == "rustorch traced":
+            import rustorch
+
+            step = rustorch.jit.trace(step, fullgraph=True)
         return step, lambda loss: loss.item()
     if who.startswith("torch"):
         step = peers.torch_step(name, compiled=who == "torch.compile")

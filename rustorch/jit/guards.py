@@ -9,7 +9,7 @@ from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.jit.analysis import Analysis
 from rustorch.jit.sources import Arg, Fixed, Place
-from rustorch.jit.state import MISSING, Record
+from rustorch.jit.state import MISSING, Record, same_plain
 
 _cell, _grad = attrgetter("cell_contents"), attrgetter("_grad")
 _READERS = {"cell": [_cell], "grad": [_grad], "function": [attrgetter("__code__"), attrgetter("__defaults__")]}
@@ -47,14 +47,14 @@ class Guards:
     def _prepare(self) -> None:
         """Sort the records by how they are read fastest: all of a kind in one pass."""
         self._live, self._maps, self._items, self._slow = [], {}, [], []
-        whole, items = [], []
+        whole, items, at = [], [], 0
         self._moving: list = []  # places that the call changes itself: compared with what it left
         for record, skip in self.records:
             if record.kind in ("dict", "list"):
-                at = sum(map(len, whole))
                 self._moving.extend((at + i, record.holder, record.keys[i] if record.keys else i) for i in skip)
                 self._live.append(record.holder.values() if record.kind == "dict" else record.holder)
                 whole.append(record.values)
+                at += len(record.values)
             elif record.kind in _READERS and not skip:
                 for read, value in zip(_READERS[record.kind], record.values):
                     holders, values = self._maps.setdefault(read, ([], []))
@@ -105,7 +105,7 @@ class Guards:
             if len(now) != len(then):
                 return False
             for i in used:
-                if now[i] is not then[i]:
+                if now[i] is not then[i] and not same_plain(now[i], then[i]):
                     return False
         for fact, then in zip(_facts, self._facts):
             if not all(map(is_, map(fact, self.tensors), then)):

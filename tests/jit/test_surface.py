@@ -225,3 +225,11 @@ def test_a_recording_costs_no_second_program():
     for _ in range(6):
         f(x)
     assert counters()["compiled"] - before == 1, f.explain()
+
+
+def test_guards_of_a_module_compare_identities_only():
+    model, x = net(), torch.ones(2, 3)
+    traced = torch.jit.trace(model, x)
+    for _ in range(3):
+        traced(x)
+    assert traced._traced[0].latest().guards.hold()
