@@ -165,6 +165,8 @@ class Gradients:
         shared = {spec.base for how, spec in variant.results if how == "new"}
         if shared & {spec.index for _, (how, spec) in variant.rebinds if how == "new"}:
             self.mine, self.others, self._avals = [], list(variant.rebinds), []
+        order = sorted(range(len(self.mine)), key=lambda k: self.mine[k][1])  # the same whatever the walk's order was
+        self.mine, self._avals = [self.mine[k] for k in order], [self._avals[k] for k in order]
         self._holders = [t for t, _ in self.mine]
         self._tensors: list = []
         self._storages: list = []

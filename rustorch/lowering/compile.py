@@ -6,7 +6,7 @@ import threading
 import time
 from array import array
 from collections import OrderedDict
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import count
 
 import jax
@@ -242,31 +242,30 @@ class Kept:
                 self.program = family.programs[key] = _build(plan, family, donated, PLATFORMS[device.type], spare)
             lifted = list(family.lifted)
         self.device, self.size, self.why = device, len(plan.nodes), why
+        self.where = nullcontext() if plan.leaves else jax.default_device(jax_device(device))
         self.floats, self.ints = _pack(plan.numbers, lifted)
         self.floats_then, self.last = self.floats, None
         self.slots = _slots(plan.numbers, lifted)
 
     def __call__(self, given, kept, changed=()) -> list:
         """The outputs; ``changed`` are runtime numbers that differ from the plan's, with their positions."""
-        floats, ints = self.floats, self.ints
+        ints = self.ints
+        new = [x for at, x in changed if self.slots[at][0]]
+        if new != self.last:  # rates seldom change: their array stays on the device
+            with x64():
+                self.floats = jax.device_put(self._filled(self.floats_then, changed, True), jax_device(self.device))
+            self.last = new
         if changed:
-            new = [x for at, x in changed if self.slots[at][0]]
-            if new != self.last:  # rates seldom change: their array stays on the device
-                floats = self._filled(self.floats_then, changed, True)
-                with x64():
-                    floats = self.floats = jax.device_put(floats, jax_device(self.device))
-                self.last = new
             ints = self._filled(ints, changed, False)
+        floats = self.floats
         program = self.program
+        started = time.perf_counter() if self.is_new else 0.0
+        # JAX compiles anew under another default device: the same way at each call.
+        with x64(), self.where:
+            out = program.run(given, kept, floats, ints)
         if self.is_new:
-            started = time.perf_counter()
-            with x64(), jax.default_device(jax_device(self.device)):
-                out = program.run(given, kept, floats, ints)
             program.seconds, self.is_new = time.perf_counter() - started, False
             observe.compiled(program, self.why)
-        else:
-            with x64():
-                out = program.run(given, kept, floats, ints)
         program.runs += 1
         observe.count("dispatched")
         observe.count("recorded", self.size)

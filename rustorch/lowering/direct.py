@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 
 import jax
 
@@ -23,14 +24,14 @@ class Direct:
     def __call__(self, arrays):
         key = settings_key(self.where)
         program = self.programs.get(key)
-        if program is not None:
-            with x64():
-                out = program.run(arrays)
-        else:
+        is_new = program is None
+        if is_new:
             program = self.programs[key] = Program(jitted(self.body, self.where), self.size, 0)
             started = time.perf_counter()
-            with x64(), jax.default_device(jax_device(self.device)):
-                out = program.run(arrays)
+        # JAX compiles anew under another default device: the same way at each call.
+        with x64(), nullcontext() if arrays else jax.default_device(jax_device(self.device)):
+            out = program.run(arrays)
+        if is_new:
             program.seconds, program.n_outputs = time.perf_counter() - started, len(out)
             observe.compiled(program, "a compiled function")
         program.runs += 1

@@ -97,3 +97,12 @@ def test_a_pending_value_from_outside_is_an_input():
     assert f(rustorch.zeros(2)).tolist() == [2, 2]
     w += 1
     assert f(rustorch.zeros(2)).tolist() == [2, 2]
+
+
+def test_jax_compiles_it_once():
+    f = torch.func.compiled(lambda x: x * 2)
+    for _ in range(3):
+        f(torch.ones(3))
+    cells = [cell.cell_contents for cell in f.__closure__]
+    (variant,) = next(c for c in cells if isinstance(c, dict)).values()
+    assert [p.run._cache_size() for p in variant.direct.programs.values()] == [1]

@@ -233,3 +233,18 @@ def test_guards_of_a_module_compare_identities_only():
     for _ in range(3):
         traced(x)
     assert traced._traced[0].latest().guards.hold()
+
+
+def test_a_step_is_compiled_once_by_jax_too():
+    model = net()
+    optimizer = torch.optim.Adam(model.parameters())
+
+    def step(x):
+        optimizer.zero_grad()
+        model(x).square().sum().backward()
+        optimizer.step()
+
+    f, x = torch.jit.trace(step, fullgraph=True), torch.ones(4, 3)
+    for _ in range(5):
+        f(x)
+    assert f.latest().program.program.run._cache_size() == 1
