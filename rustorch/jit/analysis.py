@@ -54,19 +54,19 @@ class Analysis:
         """Attributes, items and variables that hold something else now."""
         before, recording = self.before, self.recording
         self.driven = {id(a.optimizer): a.optimizer for a in recording.actions if isinstance(a, Step)}
-        reads_options = "param_groups" in before.state.names
+        names = before.state.names
+        reads_options = any(n in names for n in ("param_groups", "lr", "learning_rate", "get_last_lr"))
         self.groups = {id(g) for o in self.driven.values() for g in o.param_groups}
-        self.states = {id(s) for o in self.driven.values() for s in o.state.values()}
+        self.states = set() if "state" in names else {id(s) for o in self.driven.values() for s in o.state.values()}
         self.skips: dict[int, set] = {}
         self.rebinds: list = []
         if recording.blocked:
             self._fail(recording.blocked, settling=False)
         if before.state.opaque:
             self._fail(before.state.opaque, settling=False)
-        draws = sum(isinstance(a, Draw) and a.generator is default_generator for a in recording.actions)
-        seed, counter = before.seeds
-        if (default_generator._seed, default_generator.counter - draws) != (seed, counter):
-            self._fail("the function seeds the random generator")
+        self._see_draws()
+        if before.mixed:
+            self._fail("an argument shares its data with a tensor that the function reaches by itself")
         for record in before.state.records:
             own = id(record.holder) in self.groups and not reads_options or id(record.holder) in self.states
             now = record.read()
@@ -86,6 +86,33 @@ class Analysis:
             new = before.given[i]._grad
             if new is not old:
                 self.rebinds.append((Arg(i, grad=True), new))
+        self.flags = []
+        for key, (t, _) in before.known.items():
+            storage, is_leaf, hooks = before.facts[key]
+            if t._storage is not storage:
+                self._fail(f"the function swaps the data under a tensor of shape {list(t.shape)}")
+            if t._backward_hooks is not hooks:
+                self._fail("the function registers hooks on a tensor from outside")
+            if t._leaf != is_leaf:
+                self.flags.append((before.source(key, False, self.changed), t._leaf))
+
+    def _see_draws(self) -> None:
+        """Draws can be repeated if a generator is only drawn from."""
+        taken: dict = {}
+        for action in self.recording.actions:
+            if isinstance(action, Draw):
+                taken.setdefault(id(action.generator), []).append(action)
+        for draws in taken.values():
+            g, first = draws[0].generator, draws[0].counter
+            in_a_row = [a.counter for a in draws] == list(range(first, first + len(draws)))
+            if not in_a_row or g.counter != first + len(draws) or g.key_on(draws[-1].device) is not draws[-1].key:
+                self._fail("the function seeds a random generator")
+            if any(node_of(a.key).seq > self.before.since for a in draws):
+                self._fail("the function draws from a generator for the first time, or seeds it")
+        seed, counter = self.before.seeds
+        own = len(taken.get(id(default_generator), ()))
+        if (default_generator._seed, default_generator.counter - own) != (seed, counter):
+            self._fail("the function seeds the random generator")
 
     def _see_change(self, record: Record, i: int, new, old) -> None:
         named = record.named(i)

@@ -25,12 +25,15 @@ class Before:
         for i, t in enumerate(given):
             if isinstance(t, Tensor):
                 self._add(t, Arg(i))
-                if t._leaf or t._grad is not None:
-                    self.arg_grads[i] = t._grad
+                self.arg_grads[i] = t._grad
                 if t._grad is not None:
                     self._add(t._grad, Arg(i, grad=True))
+        passed = set(self.storages)
         for t, record, i in state.tensors.values():
             self._add(t, (record, i))
+        # An argument that is state as well would be taken for the one or the other.
+        self.mixed = any(t._storage in passed for t, _, _ in state.tensors.values())
+        self.facts = {key: (t._storage, t._leaf, t._backward_hooks) for key, (t, _) in self.known.items()}
         flush([n for n in self.nodes if n.value is None])
         self.seeds = default_generator._seed, default_generator.counter
         self.since = next_seq()

@@ -123,6 +123,8 @@ class Closed(Variant):
             overwrite(root, leaf(value_of_spec(spec), spec.aval), writes)
         for (place, _), t in zip(rebinds, new):
             place.put(given, t)
+        if self.flags:
+            self.set_flags(given)
         if kept_gradients:
             self._gradients.refill(out)
         else:

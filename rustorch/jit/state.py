@@ -199,6 +199,9 @@ class State:
         if isinstance(x, Tensor):
             if x._leaf or x._grad is not None:
                 self._below(self._record("grad", x, (), name + ".grad"))
+            own = tuple(n for n in x.__dict__ if n in self.names and not n.startswith("_"))
+            if own:
+                self._below(self._record("names", x.__dict__, own, name))
             hooks = [h for h in (x._backward_hooks, x.__dict__.get("_post_accumulate_hooks")) if h]
             for h in hooks:
                 self._enter(h, None, 0, name + ".hooks")

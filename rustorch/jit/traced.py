@@ -64,6 +64,8 @@ class Traced:
         why = "the kind of the arguments, or a mode," if self.variants else "first call"
         for variant in found or ():
             why = variant.guards.broken()
+            if variant.mixes(given):
+                why = "an argument, which shares its data with state,"
             if why is None:
                 try:
                     out = variant.replay(given)

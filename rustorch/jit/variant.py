@@ -7,7 +7,7 @@ from rustorch.eager.nodes import leaf
 from rustorch.eager.recorder import step_done, value_of
 from rustorch.eager.storage import flush
 from rustorch.eager.tensor import Tensor
-from rustorch.eager.views import node_of, write
+from rustorch.eager.views import node_of, set_requires_grad, write
 from rustorch.graph import Node
 from rustorch.jit.analysis import Analysis
 from rustorch.jit.guards import Guards
@@ -26,6 +26,10 @@ class Variant:
         self.looks, self.actions = found.looks, found.actions
         self.sources, self.structure = found.sources, found.structure
         self.writes, self.rebinds, self.results = found.writes, found.rebinds, found.results
+        self.flags = found.flags  # requires_grad that the call sets
+        self._mine = set(map(id, found.before.storages)) - {
+            id(t._storage) for t in found.before.given if isinstance(t, Tensor)
+        }
         self.steps, self.outputs, self.constants = found.plan.steps(), found.plan.outputs, found.plan.numbers
         self.output_avals = [n.aval for n in found.roots]
         self.input_avals = [node_of(t).aval.dense() for t in found.before.given if isinstance(t, Tensor)]
@@ -51,6 +55,15 @@ class Variant:
             raise
         self.runs += 1
         return out
+
+    def mixes(self, given) -> bool:
+        """Does an argument share its data with state that the call changes, or changes the call an argument that is state?"""
+        return bool(self.writes) and any(isinstance(t, Tensor) and id(t._storage) in self._mine for t in given)
+
+    def set_flags(self, given) -> None:
+        """Turn ``requires_grad`` on or off where the call does."""
+        for source, flag in self.flags:
+            set_requires_grad(source.find(given), flag)
 
     def run(self, given, changed):
         """The call's results; ``changed`` are runtime numbers with their positions."""
@@ -130,6 +143,7 @@ class Spliced(Variant):
             write(root, node_of_spec(spec))
         for (place, _), t in zip(self.rebinds, new):
             place.put(given, t)
+        self.set_flags(given)
         if any(isinstance(action, Step) for action, _ in self.actions):
             step_done(out)
         return unflatten(self.structure, results)

@@ -832,6 +832,128 @@ def backward_twice_outside(trace):
     return out
 
 
+@case
+def argument_that_is_state(trace):
+    w = torch.ones(3)
+    f = trace(lambda x: x + w)
+    out = [f(w) for _ in range(3)] + [f(fill(5)), f(w), f(w[:])]
+
+    def g(x):
+        w.add_(1)
+        return x * 2
+
+    g = trace(g)
+    return [*out, *[g(fill(1)) for _ in range(3)], g(w), g(w[1:]), w]
+
+
+@case
+def argument_changed_that_is_state(trace):
+    w = torch.ones(3)
+    f = trace(lambda x: (x.mul_(2), w + x)[1])
+    return [*[f(fill(1)) for _ in range(3)], f(w), w]
+
+
+@case
+def requires_grad_set_inside(trace):
+    def f(x):
+        x.requires_grad_(True)
+        (x * x).sum().backward()
+        return x.grad
+
+    f, out = trace(f), []
+    for i in range(5):
+        x = fill(i)
+        out += [f(x), x.requires_grad, x.grad]
+    return out
+
+
+@case
+def frozen_for_a_part_of_the_step(trace):
+    a, b = nn.Linear(2, 2), nn.Linear(2, 2)
+    with torch.no_grad():
+        [p.fill_(0.5) for m in (a, b) for p in m.parameters()]
+
+    def f(x):
+        a.zero_grad(), b.zero_grad()
+        b.requires_grad_(False)
+        b(a(x)).sum().backward()
+        b.requires_grad_(True)
+        return a.weight.grad.clone(), b.weight.grad is None, b.weight.requires_grad
+
+    f = trace(f)
+    return [f(ones()) for _ in range(5)]
+
+
+@case
+def data_swapped_inside(trace):
+    w = nn.Parameter(torch.ones(2))
+
+    def f(x):
+        w.data = w.data + x
+        return w.detach() * 2
+
+    f = trace(f)
+    return [*[f(ones()) for _ in range(5)], w.detach()]
+
+
+@case
+def attribute_of_a_tensor(trace):
+    w = torch.ones(2)
+    w.scale = 2.0
+    f = trace(lambda x: x * w.scale)
+    out = [f(ones()) for _ in range(3)]
+    w.scale = 3.0
+    return [*out, f(ones())]
+
+
+@case
+def own_generator_seeded_inside(trace):
+    g = torch.Generator()
+
+    def f():
+        g.manual_seed(3)
+        return torch.rand(2, generator=g)
+
+    f = trace(f)
+    return [f() for _ in range(4)]
+
+
+@case
+def step_count_read_by_the_step(trace):
+    w = torch.ones(2, requires_grad=True)
+    optimizer = torch.optim.Adam([w], lr=0.1)
+
+    def f():
+        optimizer.zero_grad()
+        w.sum().backward()
+        optimizer.step()
+        return int(optimizer.state[w]["step"])
+
+    f = trace(f)
+    return [f() for _ in range(5)]
+
+
+@case
+def hook_registered_inside(trace):
+    w, seen = torch.ones(2, requires_grad=True), []
+
+    def f(x):
+        handle = w.register_hook(lambda g: g * 3)
+        w.grad = None
+        (w * x).sum().backward()
+        handle.remove()
+        return w.grad.clone()
+
+    f = trace(f)
+    return [f(ones()) for _ in range(5)] + seen
+
+
+@case
+def iteration_over_rows(trace):
+    f = trace(lambda x: sum(row * i for i, row in enumerate(x)))
+    return [f(torch.arange(6.0).view(3, 2)) for _ in range(3)] + [f(torch.arange(4.0).view(2, 2))]
+
+
 def plain(x):
     if isinstance(x, torch.Tensor):
         return x.dtype, x.detach().double().numpy().copy()
