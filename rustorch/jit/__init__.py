@@ -7,6 +7,7 @@ from typing import Final as Final
 
 from rustorch.jit.loaded import LoadedModule as LoadedModule, load as load
 from rustorch.jit.module import ScriptModule as ScriptModule
+from rustorch.jit.repeated import Repeated as Repeated, blocks as blocks
 from rustorch.jit.saving import save as save
 from rustorch.jit.scripting import (
     Attribute as Attribute,

@@ -37,6 +37,7 @@ class Closed(Variant):
 
     def __init__(self, found: Analysis, name: str):
         super().__init__(found, name)
+        self.pairs, self.device = found.donated, found.device
         self.donated = [i for i, _ in found.donated]
         self._gradients = Gradients(self)
         self.program = None
@@ -130,6 +131,17 @@ class Closed(Variant):
         else:
             self._gradients.take(self.guards)
         return unflatten(self.structure, results)
+
+    def arrays(self, given, owned) -> list:
+        """The arrays of all sources; those in ``owned`` may be given away."""
+        values = [value_at(source, given) for source in self.sources]
+        for i in owned:
+            source = self.sources[i]
+            t = source.find(given)
+            node = t._storage.node
+            if node.exported or getrefcount(node) > (4 if t._node is node else 3) or getrefcount(values[i]) > 3:
+                values[i] = jnp.array(values[i], copy=True)
+        return values
 
     def _shared(self, nodes, arrays, values, given) -> bool:
         """Does anybody else hold one of the nodes? Arrays that are to be reused are copied where somebody holds them."""

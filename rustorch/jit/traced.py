@@ -54,12 +54,8 @@ class Traced:
     def __call__(self, *args, **kwargs):
         if self._given_up or local.recorder is not None or local.tracing or local.level is not None or local.careful:
             return self._function(*args, **kwargs)
-        given, structure, key = (), NO_ARGUMENTS, _modes()
-        if args or kwargs:
-            given, structure = flatten((args, kwargs))
-            key = (*key, structure, *map(_kind, given))
-            if len(given) > 1:
-                key = (*key, _sharing(given))
+        given, structure = flatten((args, kwargs)) if args or kwargs else ((), NO_ARGUMENTS)
+        key = self.key(given, structure)
         found = self.variants.get(key)
         why = "the kind of the arguments, or a mode," if self.variants else "first call"
         for variant in found or ():
@@ -80,6 +76,12 @@ class Traced:
                 f"{self._name} would have to be traced again: {why} changed. Received: strict=True"
             )
         return self._record(args, kwargs, given, structure, key, why)
+
+    @staticmethod
+    def key(given, structure) -> tuple:
+        """The kind of a call: modes, and what is passed."""
+        key = (*_modes(), structure, *map(_kind, given))
+        return (*key, _sharing(given)) if len(given) > 1 else key
 
     def __get__(self, instance, owner=None):
         """As a method: the instance is an argument, so each has recordings of its own."""

@@ -9,12 +9,13 @@ from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
 from rustorch.errors import RustorchRuntimeError
 from rustorch.jit.module import traced_module
+from rustorch.jit.repeated import Repeated
 from rustorch.jit.traced import Traced
 from rustorch.nn.modules.module import Module
 
 
 def trace(func, example_inputs=None, optimize=None, check_trace=False, check_inputs=None, check_tolerance=1e-5,
-          strict=False, *, fullgraph=False, example_kwarg_inputs=None):  # fmt: skip
+          strict=False, *, fullgraph=False, steps=None, example_kwarg_inputs=None):  # fmt: skip
     """``func`` without the cost of recording it: what it did is repeated as one program, state updated in place.
 
     The function is an ordinary one: a forward pass, or a whole training step with ``backward``, clipping, the
@@ -30,6 +31,8 @@ def trace(func, example_inputs=None, optimize=None, check_trace=False, check_inp
         check_tolerance: the largest relative difference allowed there.
         strict: raise when a call would have to be recorded again, naming what changed.
         fullgraph: raise where the function cannot be repeated, naming the line, instead of running it as it is.
+        steps: a function of one batch becomes one of up to ``steps`` batches, stacked along the first dimension of every tensor; a
+            block of them is one program. ``jit.blocks`` stacks the batches of a loader.
         example_kwarg_inputs: a dict of named example inputs.
 
     Raises:
@@ -49,6 +52,8 @@ def trace(func, example_inputs=None, optimize=None, check_trace=False, check_inp
         >>> [traced(torch.ones(2)).item() for _ in range(4)]
         [2.0, 1.0, 0.0, -1.0]
     """
+    if steps is not None:
+        return Repeated(func, steps, strict, fullgraph)
     if isinstance(func, Traced):
         return func
     if isinstance(func, Module):
