@@ -60,8 +60,9 @@ class Closed(Variant):
                 self._straight.append((k, spec.at, writes))
             else:
                 self._writes.append((source, spec, writes))
-
-        self._gradients = Gradients(self)
+        made = [spec for _, spec, _ in self.writes]
+        made += [spec for how, spec in (*self.results, *[value for _, value in self.rebinds]) if how == "new"]
+        self._outside = [spec.at for spec in made if type(spec.at) is not int]  # values that only change their place
 
     def finish(self, found: Analysis) -> None:
         """Compute what the recorded call left, with the program that later calls will use."""
@@ -94,12 +95,13 @@ class Closed(Variant):
         v = None  # a reference more would be taken for somebody else's
         for i, source in self._others:
             values[i] = value_at(source, given)
+        outside = {id(source): value_at(source, given) for source in self._outside}
         shared = self._shared(nodes, arrays, values, given)
         arrays = None
         donated = [values[i] for i in self.donated]
         kept = [values[i] for i in self._kept]
         values = None
-        kept_gradients = self._gradients.are_free()
+        kept_gradients = not self.looks and self._gradients.are_free()
         donated += self._gradients.values() if kept_gradients else self._gradients.buffers()
         out = self.program(donated, kept, changed) if self.program is not None else ()
         if self.looks:
@@ -107,7 +109,7 @@ class Closed(Variant):
         roots = [source.find(given) for source, _, _ in self._writes]
 
         def value_of_spec(spec: Made):
-            return out[spec.at] if type(spec.at) is int else value_at(spec.at, given)
+            return out[spec.at] if type(spec.at) is int else outside[id(spec.at)]
 
         rebinds = self._gradients.others if kept_gradients else self.rebinds
         new, results = self.give(given, rebinds, lambda spec: spec.from_value(value_of_spec(spec)))

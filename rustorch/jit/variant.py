@@ -13,6 +13,7 @@ from rustorch.jit.analysis import Analysis
 from rustorch.jit.guards import Guards
 from rustorch.jit.recording import Stale, Step
 from rustorch.jit.sources import Constant, Made
+from rustorch.lowering.compile import LOCK
 
 
 class Variant:
@@ -41,6 +42,10 @@ class Variant:
         Raises:
             Stale: it would not be the same.
         """
+        with LOCK:
+            return self._replay(given)
+
+    def _replay(self, given):
         done, changed = [], []
         try:
             for action, places in self.actions:

@@ -954,6 +954,44 @@ def iteration_over_rows(trace):
     return [f(torch.arange(6.0).view(3, 2)) for _ in range(3)] + [f(torch.arange(4.0).view(2, 2))]
 
 
+@case
+def look_that_fails_leaves_gradients(trace):
+    w = torch.ones(2, requires_grad=True)
+
+    def f(x):
+        (w * x).sum().backward()
+        return w.grad * 1 if x.sum() > 0 else w.grad * 2
+
+    f = trace(f)
+    return [f(fill(v, 2)) for v in (1, 1, 1, -1, 1, -1, -1, 2)]
+
+
+@case
+def buffers_swapped(trace):
+    state = {"a": torch.zeros(2), "b": torch.ones(2)}
+
+    def f(x):
+        state["a"], state["b"] = state["b"], state["a"]
+        state["a"].add_(x)
+        return state["a"] - state["b"]
+
+    f = trace(f)
+    return [*[f(fill(i, 2)) for i in range(6)], state["a"], state["b"]]
+
+
+@case
+def previous_weights_kept(trace):
+    w, old = torch.ones(2), torch.zeros(2)
+
+    def f(x):
+        old.copy_(w)
+        w.mul_(2).add_(x)
+        return w - old
+
+    f = trace(f)
+    return [*[f(fill(i, 2)) for i in range(5)], w, old]
+
+
 def plain(x):
     if isinstance(x, torch.Tensor):
         return x.dtype, x.detach().double().numpy().copy()
