@@ -101,6 +101,7 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--sample", type=int, default=400, help="characters to generate")
+    parser.add_argument("--trace", action="store_true", help="record the step once; prints steps/s beside eager ones")
     parser.add_argument("--out", type=Path, default=Path("."))
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -123,9 +124,7 @@ def main() -> None:
     count = sum(p.numel() for p in model.parameters())
     print(f"{len(tokens):,} characters, {len(letters)} different; {count:,} parameters; device {device}")
 
-    losses, started = [], time.perf_counter()
-    progress = tqdm(range(args.steps), unit="step", mininterval=1.0)
-    for step in progress:
+    def train_step():
         x, y = batch_of(tokens, args.batch, model.block, generator, device)
         loss = model(x, y)
         optimizer.zero_grad()
@@ -133,10 +132,26 @@ def main() -> None:
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        losses.append(loss.detach())
-        if step % 20 == 19:
-            speed = (step + 1) * args.batch * model.block / (time.perf_counter() - started)
+        return loss.detach()
+
+    eager_steps = (
+        args.steps // 5 if args.trace else args.steps
+    )  # with --trace, the first steps are there to compare with
+    step = torch.jit.trace(train_step) if args.trace else train_step
+    losses, started, marks = [], time.perf_counter(), {}
+    progress = tqdm(range(args.steps), unit="step", mininterval=1.0)
+    for i in progress:
+        if i in (eager_steps // 4, eager_steps, eager_steps + 5):
+            if losses:
+                losses[-1].item()  # wait for what was started
+            marks[i] = time.perf_counter()
+        loss = train_step() if i < eager_steps else step()
+        losses.append(loss)
+        if i % 20 == 19:
+            speed = (i + 1) * args.batch * model.block / (time.perf_counter() - started)
             progress.set_postfix(loss=f"{loss.item():.3f}", tokens_s=f"{speed:,.0f}")
+    if args.trace:
+        print_speeds(eager_steps, args.steps, marks)
     curve = torch.stack(losses).cpu().tolist()
     recent = curve[-50:]
     print(f"final loss {sum(recent) / len(recent):.3f} nats/character (mean of the last {len(recent)} steps)")
@@ -147,6 +162,16 @@ def main() -> None:
     print("-" * 60, text, "-" * 60, sep="\n")
     plot(curve, args.out / "char_gpt.png")
     print(f"wrote {args.out / 'char_gpt.png'} and {args.out / 'char_gpt.txt'}")
+
+
+def print_speeds(eager_steps: int, steps: int, marks: dict) -> None:
+    """Steps per second as they are written, and traced; neither with its compilation."""
+    now, (first, switch, traced) = time.perf_counter(), marks.values()
+    rows = [
+        ("eager", (eager_steps - eager_steps // 4) / (switch - first)),
+        ("traced", (steps - eager_steps - 5) / (now - traced)),
+    ]
+    print("\n".join([f"{'':8s} steps/s", *[f"{name:8s} {speed:7.1f}" for name, speed in rows]]))
 
 
 def plot(curve, path: Path) -> None:

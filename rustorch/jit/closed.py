@@ -62,6 +62,10 @@ class Closed(Variant):
                 self._writes.append((source, spec, writes))
         made = [spec for _, spec, _ in self.writes]
         made += [spec for how, spec in (*self.results, *[value for _, value in self.rebinds]) if how == "new"]
+        self.pure = self.program is not None and not (
+            self.writes or self.rebinds or self.flags or self.looks or self.actions or self.donated
+            or any(isinstance(source, (Place, Root)) for _, source in self._others)
+        )  # fmt: skip
         self._outside = [spec.at for spec in made if type(spec.at) is not int]  # values that only change their place
 
     def finish(self, found: Analysis) -> None:
@@ -79,6 +83,27 @@ class Closed(Variant):
         for node in found.plan.nodes:  # what is computed need not keep what it was computed from
             if node.value is not None and (node.tape != ON_TAPE or node.is_leaf) and not is_kept(node):
                 node.inputs = ()
+
+    def begin(self, given):
+        """Start a program without effects, before its guards are looked at: if they fail, nobody sees its results."""
+        arrays = list(map(_value, map(_node, self._storages)))
+        values = [None] * len(self.sources)
+        for i, v in zip(self._slots, arrays):
+            values[i] = v
+        for i, source in self._others:
+            values[i] = value_at(source, given)
+        if any(map(is_, values, repeat(None))):
+            values = [value_at(source, given) for source in self.sources]
+        return self.program([], values)
+
+    def conclude(self, given, out):
+        """The results of what ``begin`` started."""
+
+        def make(spec: Made) -> Tensor:
+            return spec.from_value(out[spec.at] if type(spec.at) is int else value_at(spec.at, given))
+
+        self.runs += 1
+        return unflatten(self.structure, self.give(given, (), make)[1])
 
     def run(self, given, changed):
         """Start the program on what there is now, and hand its results over."""

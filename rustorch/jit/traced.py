@@ -59,6 +59,13 @@ class Traced:
         found = self.variants.get(key)
         why = "the kind of the arguments, or a mode," if self.variants else "first call"
         for variant in found or ():
+            if variant.pure:
+                out = variant.begin(given)
+                why = variant.guards.broken()
+                if why is None:
+                    self._failed = self._recorded = 0
+                    return variant.conclude(given, out)
+                continue
             why = variant.guards.broken()
             if variant.mixes(given):
                 why = "an argument, which shares its data with state,"

@@ -20,6 +20,7 @@ class Variant:
     """Repeats a recorded call: its actions on Python numbers, its graph, its effects, its results."""
 
     what = "repeats a call"
+    pure = False  # nothing but results: may be started before the guards are looked at
     donated: list[int] = []  # leaves whose buffers are reused
 
     def __init__(self, found: Analysis, name: str):

@@ -955,6 +955,18 @@ def iteration_over_rows(trace):
 
 
 @case
+def gradient_read(trace):
+    w = torch.ones(2, requires_grad=True)
+    w.grad = torch.ones(2)
+    f = trace(lambda x: x if w.grad is None else x + w.grad)
+    out = [f(ones()) for _ in range(3)]
+    w.grad = torch.full((2,), 5.0)
+    out.append(f(ones()))
+    w.grad = None
+    return [*out, f(ones())]
+
+
+@case
 def look_that_fails_leaves_gradients(trace):
     w = torch.ones(2, requires_grad=True)
 
