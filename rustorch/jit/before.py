@@ -10,12 +10,15 @@ from rustorch.graph import Node
 from rustorch.graph.node import next_seq
 from rustorch.jit.sources import Arg, Fixed, Place, Root
 from rustorch.jit.state import Record, State
+from rustorch.lowering.placement import canonical
 
 
 class Before:
     """Tensors that the function can reach, their nodes and storages, and the Python state around them."""
 
     def __init__(self, state: State, given: list):
+        for g in (default_generator, *state.generators):
+            g.key_on(canonical(g.device))  # made after a seeding at the first draw, which is to be no part of the call
         flush()
         self.state, self.given = state, given
         self.known: dict[int, tuple[Tensor, object]] = {}

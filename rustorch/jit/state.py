@@ -142,6 +142,7 @@ class State:
         self.records: list[Record] = []
         self.tensors: dict[int, tuple[Tensor, Record | None, int]] = {}
         self.opaque: str | None = None  # something whose reads cannot be guarded
+        self.generators: list[Generator] = []
         self._seen: dict[int, object] = {}
         self._queue: deque = deque()
         self.names = _names_in(codes)
@@ -227,7 +228,9 @@ class State:
                 self.opaque = self.opaque or f"{name} is a NumPy array of {x.nbytes} bytes: pass it, or a tensor of it"
             else:
                 self._record("array", x, (), name)
-        elif isinstance(x, (Generator, jax.Array, enum.Enum, property)):
+        elif isinstance(x, Generator):
+            self.generators.append(x)
+        elif isinstance(x, (jax.Array, enum.Enum, property)):
             return
         else:
             self._visit_object(x, name)

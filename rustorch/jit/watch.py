@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import gc
 import os
 import sys
 import sysconfig
@@ -89,12 +90,15 @@ class Watch:
         self._kinds: dict[CodeType, str] = {}
 
     def __enter__(self):
-        self._before = sys.getprofile()
+        self._before, self._collects = sys.getprofile(), gc.isenabled()
+        gc.disable()  # collections call back into code that has nothing to do with the function
         sys.setprofile(self._event)
         return self
 
     def __exit__(self, *exc):
         sys.setprofile(self._before)
+        if self._collects:
+            gc.enable()
 
     def _kind(self, frame) -> str:
         code = frame.f_code

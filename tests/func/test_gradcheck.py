@@ -30,7 +30,7 @@ def square(m, factor, chance=False):
 
         @staticmethod
         def backward(ctx, g):
-            noise = m.rand(()) * 1e-6 if chance else 0
+            noise = m.rand((), dtype=m.float64) * 1e-6 if chance else 0
             return g * ctx.saved_tensors[0] * (factor + noise)
 
     return Square.apply

@@ -1,8 +1,10 @@
 """PyTorch's spellings, strictness, and what ``explain`` says."""
 
 import copy
+import gc
 import pickle
 import threading
+import time
 import warnings
 
 import numpy as np
@@ -248,3 +250,20 @@ def test_a_step_is_compiled_once_by_jax_too():
     for _ in range(5):
         f(x)
     assert f.latest().program.program.run._cache_size() == 1
+
+
+def test_a_garbage_collection_is_not_the_functions_doing():
+    def callback(phase, info):
+        time.perf_counter()
+
+    gc.callbacks.append(callback)
+    before = gc.get_threshold()
+    gc.set_threshold(1, 1, 1)
+    try:
+        f = torch.jit.trace(lambda x: [x * i for i in range(50)][-1], fullgraph=True)
+        for _ in range(3):
+            f(torch.ones(2))
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(callback)
+    assert f.latest().runs == 2 and gc.isenabled()
