@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from operator import attrgetter
 
-from rustorch.autograd.transforms.draws import place_of_key
+from rustorch.autograd.transforms.draws import place_of_counter, place_of_key
 from rustorch.autograd.transforms.tree import flatten
 from rustorch.eager.generator import default_generator
 from rustorch.eager.state import local
@@ -17,8 +17,6 @@ from rustorch.jit.recording import Draw, Recording, Step
 from rustorch.jit.sources import Arg, Constant, Key, Made, Place
 from rustorch.jit.state import PLAIN, Record, same_plain, show
 from rustorch.lowering.plan import Plan
-from rustorch.lowering.template import NUMBER
-from rustorch.lowering.transform import forward_of
 
 
 class Analysis:
@@ -231,8 +229,7 @@ class Analysis:
             self._fail("the function computes on several devices")
         self.device = next(iter(devices), None)
         overwritten = [] if self.looks else [i for i, n in enumerate(plan.leaves) if n.overwritten is not None]
-        pairs = [(i, plan.heir(i)) for i in overwritten]
-        self.donated = tuple([(i, heir) for i, heir in pairs if heir is not None])
+        self.donated = plan.heirs(overwritten)
 
     def _wire_numbers(self) -> None:
         """Which runtime numbers each action gives: ``(action, [(position among the numbers, which one)])``."""
@@ -257,8 +254,7 @@ class Analysis:
             key = place_of_key(node.sig)
             if key is None:
                 continue
-            forward = forward_of(node.sig)
-            counter = sum(entry is NUMBER for entry in forward.template[: forward.op.params.index("counter")])
+            counter = place_of_counter(node.sig)
             places = draws.get((node.inputs[key], node.numbers[counter]))
             if places is not None:
                 places.append((start[node] + counter, 0))

@@ -163,11 +163,7 @@ class Closed(Variant):
         """The arrays of all sources; those in ``owned`` may be given away."""
         values = [value_at(source, given) for source in self.sources]
         for i in owned:
-            source = self.sources[i]
-            t = source.find(given)
-            node = t._storage.node
-            if node.exported or getrefcount(node) > (4 if t._node is node else 3) or getrefcount(values[i]) > 3:
-                values[i] = jnp.array(values[i], copy=True)
+            _copy_if_held(values, i, self.sources[i].find(given))
         return values
 
     def _shared(self, nodes, arrays, values, given) -> bool:
@@ -183,10 +179,7 @@ class Closed(Variant):
                     values[i] = jnp.array(values[i], copy=True)
         for i, source in self._others:
             if i in self._donated:
-                t = source.find(given)
-                node = t._storage.node
-                if node.exported or getrefcount(node) > (4 if t._node is node else 3) or getrefcount(values[i]) > 3:
-                    values[i] = jnp.array(values[i], copy=True)
+                _copy_if_held(values, i, source.find(given))
         return not free
 
 
@@ -247,6 +240,14 @@ class Gradients:
         self._storages = [t._storage for t in self._tensors]
         self._nodes = [s.node for s in self._storages]
         guards.know(dict(zip(map(id, self._holders), self._tensors)))
+
+
+def _copy_if_held(values, i: int, t: Tensor) -> None:
+    """Make ``values[i]``, the array of ``t``, one that may be given away."""
+    node = t._storage.node
+    # References: the owner, the local name or list, the argument of getrefcount, perhaps the tensor.
+    if node.exported or getrefcount(node) > (4 if t._node is node else 3) or getrefcount(values[i]) > 3:
+        values[i] = jnp.array(values[i], copy=True)
 
 
 def _fixed_root(source) -> Tensor | None:

@@ -15,7 +15,7 @@ from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of, write
 from rustorch.errors import RustorchRuntimeError
 from rustorch.jit.archive import need, read
-from rustorch.jit.saving import PLATFORMS
+from rustorch.lowering.compile import PLATFORMS
 from rustorch.lowering.placement import canonical, x64
 from rustorch.lowering.platform import target
 from rustorch.lowering.table import Number, Op

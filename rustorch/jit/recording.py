@@ -11,6 +11,7 @@ from rustorch.eager.tensor import Tensor
 from rustorch.graph import Node
 from rustorch.lowering import observe
 from rustorch.lowering.plan import KEPT
+from rustorch.optim.optimizer import runtime_numbers
 
 _count = itemgetter("step")
 
@@ -54,7 +55,7 @@ class Step:
         """
         out: list = []
         steps = []
-        for k, (group, _, params) in enumerate(self.parts):
+        for k, (group, _, _) in enumerate(self.parts):
             counts = {*map(_count, self.states[k])}
             if len(counts) > 1:
                 raise Stale("parameters were updated different numbers of times")
@@ -62,7 +63,7 @@ class Step:
                 if self._formula(group) != self.formulas[k]:
                     raise Stale("options of an optimizer's group changed")
                 self.options[k] = [*group.values()]
-                self.numbers[k] = self.optimizer.host_numbers([(group, 0, params)])[:-1]
+                self.numbers[k] = runtime_numbers(self.optimizer.numbers_of(group))
             steps.append(counts.pop() + 1)
             out.extend(self.numbers[k])
             out.append(steps[-1])

@@ -65,7 +65,8 @@ class Repeated:
 
     def _variant(self, given, structure):
         """A recording of one step that holds and can be looped."""
-        rows = [_row(t, 0) if isinstance(t, Tensor) else t for t in given]
+        # Only their kinds matter here: no value is sliced out.
+        rows = [fresh(leaf(None, node_of(t).aval.row())) if isinstance(t, Tensor) else t for t in given]
         variants = self.step.variants.get(self.step.key(rows, structure), ())
         for variant in variants:
             if isinstance(variant, Closed) and _can_loop(variant) and variant.guards.broken() is None:
@@ -224,8 +225,7 @@ def _can_loop(v: Closed) -> bool:
 
 def _row(t: Tensor, k: int) -> Tensor:
     """One batch of a block."""
-    a = node_of(t).aval
-    return fresh(leaf(value_of(t)[k], aval(tuple(a.shape[1:]), a.dtype, a.device)))
+    return fresh(leaf(value_of(t)[k], node_of(t).aval.row()))
 
 
 def blocks(loader, steps: int, prefetch: int = 2):

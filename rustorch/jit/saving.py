@@ -18,12 +18,11 @@ from rustorch.jit.sizes import Sizes, names_of
 from rustorch.jit.sources import Arg, Constant, Key
 from rustorch.jit.traced import Traced
 from rustorch.jit.tracing import trace
+from rustorch.lowering.compile import PLATFORMS
 from rustorch.lowering.emit import evaluate
 from rustorch.lowering.placement import x64
 from rustorch.lowering.platform import platform
 from rustorch.lowering.promote import weak
-
-PLATFORMS = {"cpu": "cpu", "cuda": "gpu", "tpu": "tpu"}
 
 
 def save(m, f, _extra_files=None, *, dynamic_shapes=None, platforms=("cpu", "cuda", "tpu")) -> None:

@@ -36,7 +36,7 @@ class Program:
 
     def __init__(self, run, size, n_outputs, order=()):
         self.run = run
-        self.order = order  # of its outputs, as positions among the plan's
+        self.order = order  # of its outputs, as positions among the plan's, where it is another
         self.number = _numbering()
         self.size = size
         self.n_outputs = n_outputs
@@ -134,11 +134,11 @@ def _build(plan: Plan, family: Family, donated: tuple[tuple[int, int], ...], whe
     """
     steps = plan.steps()
     given_to = [out for _, out in donated] + list(spare)
-    order = given_to + [k for k in range(len(plan.outputs)) if k not in set(given_to)]
+    order = list(dict.fromkeys((*given_to, *range(len(plan.outputs)))))
     outputs = [plan.outputs[k] for k in order]
-    donated = [i for i, _ in donated]
+    donated = dict(donated)
     layout = [(type(x), None) if lift else (None, x) for x, lift in zip(plan.numbers, family.lifted)]
-    rest = [i for i in range(len(plan.leaves)) if i not in set(donated)]
+    rest = [i for i in range(len(plan.leaves)) if i not in donated]
     total = len(plan.leaves)
 
     def program(given, kept, floats, ints):
@@ -150,7 +150,7 @@ def _build(plan: Plan, family: Family, donated: tuple[tuple[int, int], ...], whe
         return evaluate(steps, leaves, _unpack(layout, floats, ints), outputs)
 
     run = jitted(program, where, donate=(0,) if given_to else (), keep_unused=bool(spare))
-    return Program(run, len(steps), len(outputs), order)
+    return Program(run, len(steps), len(outputs), order if given_to else ())
 
 
 def jitted(f, where: str, donate=(), keep_unused=False):
@@ -162,12 +162,6 @@ def jitted(f, where: str, donate=(), keep_unused=False):
 
     options = compiler_options(where)
     return jax.jit(program, donate_argnums=donate, keep_unused=keep_unused, compiler_options=options)
-
-
-def _choose_donated(plan: Plan) -> tuple[tuple[int, int], ...]:
-    """The donatable leaves that an output takes the place of, with that output."""
-    pairs = [(i, plan.heir(i)) for i in plan.donatable()]
-    return tuple([(i, heir) for i, heir in pairs if heir is not None])
 
 
 def run(roots) -> None:
@@ -192,7 +186,7 @@ def _run_on(device, roots) -> None:
                 _store(plan, evaluate(plan.steps(), [a.value for a in plan.leaves], plan.numbers, plan.outputs))
             return
         key, family, reason = _family(plan, device)
-        donated = _choose_donated(plan)
+        donated = plan.heirs(plan.donatable())
         program = family.programs.get(donated)
         if program is None:
             program = _build(plan, family, donated, where)
@@ -329,6 +323,8 @@ def _call(program, plan, family, donated, device):
 
 def _in_order(program: Program, results) -> list:
     """A program's outputs in the order of its plan's."""
+    if not program.order:
+        return results
     out = [None] * len(results)
     for k, value in zip(program.order, results):
         out[k] = value

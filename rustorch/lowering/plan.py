@@ -114,17 +114,18 @@ class Plan:
             at = stop
         return steps
 
-    def heir(self, i: int) -> int | None:
-        """The output that takes the place of a leaf in its storage, as a position among the outputs."""
-        node = self.leaves[i]
-        while node.overwritten is not None:
-            node = node.overwritten()
-            if node is None:
-                return None
-        at = self.index.get(node)
-        if at is None or at not in self.outputs or node.aval != self.leaves[i].aval:
-            return None
-        return self.outputs.index(at)
+    def heirs(self, leaves) -> tuple[tuple[int, int], ...]:
+        """Of these leaves those that an output takes the place of in their storage, with its place among the outputs."""
+        place = {at: k for k, at in enumerate(self.outputs)}
+        pairs = []
+        for i in leaves:
+            node = self.leaves[i]
+            while node is not None and node.overwritten is not None:
+                node = node.overwritten()
+            k = place.get(self.index.get(node))
+            if k is not None and node.aval == self.leaves[i].aval:
+                pairs.append((i, k))
+        return tuple(pairs)
 
     def donatable(self) -> list[int]:
         """Leaves whose buffers nobody can see once this plan has run.

@@ -202,14 +202,6 @@ class Optimizer:
                 batches.setdefault(device, []).append((group, step, params))
         return batches
 
-    def host_numbers(self, parts) -> list:
-        """The runtime numbers of one device's step: each part's hyper-parameters, then its step count."""
-        numbers: list = []
-        for group, step, _ in parts:
-            numbers.extend(float(x) for x in self.numbers_of(group) if not isinstance(x, Tensor))
-            numbers.append(step)
-        return numbers
-
     def init_state(self, group: dict, p: Tensor, state: dict) -> None:
         """State of a parameter before its first step."""
         state["step"] = 0
@@ -218,9 +210,10 @@ class Optimizer:
 
     def _record_batch(self, parts) -> list:
         inputs: list = []
+        numbers: list = []
         template: list = []
         written: list = []
-        for group, _, params in parts:
+        for group, step, params in parts:
             slots = self.slots_of(group)
             values = self.numbers_of(group)
             arrays = [params, [p._grad for p in params], *([self.state[p][s] for p in params] for s in slots)]
@@ -229,10 +222,11 @@ class Optimizer:
                 marks.append(ARRAY if isinstance(x, Tensor) else NUMBER)
             column = Group((ARRAY,) * len(params))
             inputs.extend(node_of(value) for value in values if isinstance(value, Tensor))
+            numbers.extend((*runtime_numbers(values), step))
             inputs.extend(node_of(t) for column_ in arrays for t in column_)
             template.append(Group((self.static_of(group), Group(marks), NUMBER, Group((column,) * len(arrays)))))
             written.extend(t for p in params for t in (p, *(self.state[p][s] for s in slots)))
-        node = apply_node(_step_op(type(self)), (Group(template),), inputs, tuple(self.host_numbers(parts)))
+        node = apply_node(_step_op(type(self)), (Group(template),), inputs, tuple(numbers))
         results = [select(node, i) for i in range(len(written))]
         for t, new in zip(written, results):
             write(t, new)
@@ -352,6 +346,11 @@ class Optimizer:
         self.__dict__.update(state)
         self._pre_hooks, self._post_hooks = OrderedDict(), OrderedDict()
         self._state_hooks = {k: OrderedDict() for k in ("save_pre", "save_post", "load_pre", "load_post")}
+
+
+def runtime_numbers(values) -> list[float]:
+    """Of a group's hyper-parameters, those that are plain numbers."""
+    return [float(x) for x in values if not isinstance(x, Tensor)]
 
 
 _step_ops: dict[type, Op] = {}

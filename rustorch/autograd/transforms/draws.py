@@ -32,6 +32,12 @@ def place_of_key(sig) -> int | None:
     return sum(entry is ARRAY for entry in forward.template[:at])
 
 
+def place_of_counter(sig) -> int:
+    """Which runtime number is the counter, for what draws with a generator's key."""
+    forward = forward_of(sig)
+    return sum(entry is NUMBER for entry in forward.template[: forward.op.params.index("counter")])
+
+
 class Draws:
     """The keys of one batch: the same draw, also in its gradient, has the same keys."""
 
@@ -52,9 +58,7 @@ class Draws:
             )
         if self.randomness == "same":
             return None
-        forward = forward_of(node.sig)
-        at = forward.op.params.index("counter")
-        counter = node.numbers[sum(entry is NUMBER for entry in forward.template[:at])]
+        counter = node.numbers[place_of_counter(node.sig)]
         found = self._keys.get((key, counter))
         if found is None:
             template = (ARRAY, NUMBER, self.size)
