@@ -99,7 +99,11 @@ class _Variant:
 
     def __call__(self, inputs, captured):
         graph = self.graph
-        values = None if local.tracing or local.recorder is not None or local.level is not None else _values((*inputs, *captured))
+        values = (
+            None
+            if local.tracing or local.recorder is not None or local.level is not None
+            else _values((*inputs, *captured))
+        )
         if values is not None:
             out = [leaf(v, a) for v, a in zip(self.direct(values), graph.outputs)]
         else:

@@ -29,5 +29,6 @@ from rustorch.jit.scripting import (
 )
 from rustorch.jit.traced import Traced as Traced
 from rustorch.jit.tracing import is_tracing as is_tracing, trace as trace
+from rustorch.lowering.persist import cache_dir as cache_dir, set_cache_dir as set_cache_dir
 
 ScriptFunction = Traced

@@ -10,8 +10,6 @@ from itertools import repeat
 from operator import attrgetter, is_
 from sys import getrefcount
 
-import jax.numpy as jnp
-
 from rustorch.autograd.transforms.tree import unflatten
 from rustorch.eager.nodes import leaf
 from rustorch.eager.storage import flush
@@ -23,7 +21,7 @@ from rustorch.jit.guards import Guards
 from rustorch.jit.sources import Fixed, Made, Place, Root, overwrite
 from rustorch.jit.variant import Variant, value_at
 from rustorch.lowering.compile import Kept
-from rustorch.lowering.placement import jax_device, x64
+from rustorch.lowering.placement import copied, room
 from rustorch.lowering.plan import is_kept
 
 _grad, _leaf = attrgetter("_grad"), attrgetter("_leaf")
@@ -72,7 +70,7 @@ class Closed(Variant):
         """Compute what the recorded call left, with the program that later calls will use."""
         values = [n.value for n in found.plan.leaves]
         if self.program is not None and not self.looks and all(v is not None for v in values):
-            given = [jnp.array(values[i], copy=True) for i in self.donated] + self._gradients.buffers()
+            given = [copied(values[i]) for i in self.donated] + self._gradients.buffers()
             out = self.program(given, [values[i] for i in self._kept])
             for node, value in zip(found.roots, out):
                 node.value = value
@@ -176,7 +174,7 @@ class Closed(Variant):
         if not free or max(used, default=0) > 4:
             for k, (i, own) in enumerate(zip(self._slots, mine)):
                 if i in self._donated and (held[k] > 3 + own or used[k] > 4 or nodes[k].exported):
-                    values[i] = jnp.array(values[i], copy=True)
+                    values[i] = copied(values[i])
         for i, source in self._others:
             if i in self._donated:
                 _copy_if_held(values, i, source.find(given))
@@ -226,8 +224,7 @@ class Gradients:
 
     def buffers(self) -> list:
         """Other buffers of the same kinds."""
-        with x64():
-            return [jnp.empty(tuple(a.shape), a.dtype.numpy, device=jax_device(a.device)) for a in self._avals]
+        return [room(a) for a in self._avals]
 
     def refill(self, out) -> None:
         """Give them this call's values."""
@@ -247,7 +244,7 @@ def _copy_if_held(values, i: int, t: Tensor) -> None:
     node = t._storage.node
     # References: the owner, the local name or list, the argument of getrefcount, perhaps the tensor.
     if node.exported or getrefcount(node) > (4 if t._node is node else 3) or getrefcount(values[i]) > 3:
-        values[i] = jnp.array(values[i], copy=True)
+        values[i] = copied(values[i])
 
 
 def _fixed_root(source) -> Tensor | None:

@@ -24,7 +24,7 @@ from rustorch.jit.recording import Stale
 from rustorch.jit.sources import Arg, Place, fresh, overwrite
 from rustorch.jit.traced import Traced
 from rustorch.lowering import observe
-from rustorch.lowering.compile import PLATFORMS, Program, jitted
+from rustorch.lowering.compile import Program
 from rustorch.lowering.emit import evaluate
 from rustorch.lowering.placement import x64
 from rustorch.lowering.promote import weak
@@ -119,8 +119,7 @@ class Loop:
         ends = {spec.at for _, spec, _ in v.writes} | {spec.at for _, (how, spec) in v.rebinds if how == "new"}
         self.ends = sorted(ends - heirs)  # seen after the last step only
         self.each = sorted({spec.at for how, spec in v.results if how == "new"})
-        self.where = PLATFORMS[v.device.type]
-        self.program = Program(jitted(self._body, self.where, donate=(0,)), v.size, 0)
+        self.programs: dict[int, Program] = {}  # by the number of steps
 
     def _body(self, state, fixed, batches, floats, ints):
         v = self.variant
@@ -190,12 +189,15 @@ class Loop:
         values = v.arrays(given, owned={k for k, _ in self.pairs})
         state = [values[k] for k, _ in self.pairs]
         batches = [value_of(given[v.sources[k].i]) for k in self.batch]
-        is_new = self.program.runs == 0
-        with x64():
-            (state, last), each = self.program.run(state, [values[k] for k in self.fixed], batches, floats, ints)
+        program = self.programs.get(count)
+        is_new = program is None
         if is_new:
-            observe.compiled(self.program, f"{count} steps of {v.name}")
-        self.program.runs += 1
+            program = self.programs[count] = Program(self._body, v.device, v.size, 0, donate=(0,))
+        with x64():
+            (state, last), each = program.run(state, [values[k] for k in self.fixed], batches, floats, ints)
+        if is_new:
+            observe.compiled(program, f"{count} steps of {v.name}")
+        program.runs += 1
         observe.count("dispatched")
         observe.count("recorded", v.size)
         return state, last, each

@@ -96,7 +96,11 @@ class Watch:
         return self
 
     def __exit__(self, *exc):
-        sys.setprofile(self._before)
+        sys.setprofile(None)
+        if callable(self._before):
+            sys.setprofile(self._before)
+        elif self._before is not None:
+            self._before.enable()  # a profiler in C, such as cProfile's
         if self._collects:
             gc.enable()
 
@@ -119,6 +123,8 @@ class Watch:
                 self.codes.setdefault(code, frame.f_globals)
         elif event == "c_call" and not self.paused and self.impure is None:
             self._see_c_call(frame, arg)
+
+    _event.rests_in_lowering = True  # no code of the user's runs there
 
     def _see_c_call(self, frame, f):
         if self._kind(frame) is TRUSTED or not self._from_user(frame) or self._is_pure(f):

@@ -15,6 +15,7 @@ import numpy as np
 from rustorch.graph import ON_TAPE
 from rustorch.lowering import observe
 from rustorch.lowering.emit import evaluate
+from rustorch.lowering.persist import ready
 from rustorch.lowering.placement import jax_device, x64
 from rustorch.lowering.plan import Plan, is_kept
 from rustorch.lowering.platform import platform
@@ -30,12 +31,19 @@ PLATFORMS = {"cpu": "cpu", "cuda": "gpu", "tpu": "tpu"}
 
 
 class Program:
-    """One compiled program of a family: for these constants and this choice of donated leaves."""
+    """One program of a family, for these constants and this choice of donated leaves: compiled when it first runs."""
 
-    __slots__ = ("number", "size", "n_outputs", "runs", "seconds", "run", "order")
+    __slots__ = ("number", "size", "n_outputs", "runs", "seconds", "run", "jitted", "order")
 
-    def __init__(self, run, size, n_outputs, order=()):
-        self.run = run
+    def __init__(self, f, device, size, n_outputs, order=(), donate=(), keep_unused=False):
+        options = compiler_options(PLATFORMS[device.type])
+        self.jitted = jitted(f, PLATFORMS[device.type], options, donate, keep_unused)
+
+        def first(*args):
+            self.run = ready(self.jitted, args, jax_device(device), options)
+            return self.run(*args)
+
+        self.run = first
         self.order = order  # of its outputs, as positions among the plan's, where it is another
         self.number = _numbering()
         self.size = size
@@ -125,7 +133,7 @@ def _unpack(layout, floats, ints) -> list:
     return out
 
 
-def _build(plan: Plan, family: Family, donated: tuple[tuple[int, int], ...], where: str, spare=()) -> Program:
+def _build(plan: Plan, family: Family, donated: tuple[tuple[int, int], ...], device, spare=()) -> Program:
     """A program that writes its outputs into donated leaves: pairs of a leaf and the output that replaces it.
 
     JAX gives a donated buffer to the first output of its shape, and where that is another value than the one that
@@ -149,18 +157,17 @@ def _build(plan: Plan, family: Family, donated: tuple[tuple[int, int], ...], whe
             leaves[i] = a
         return evaluate(steps, leaves, _unpack(layout, floats, ints), outputs)
 
-    run = jitted(program, where, donate=(0,) if given_to else (), keep_unused=bool(spare))
-    return Program(run, len(steps), len(outputs), order if given_to else ())
+    order = order if given_to else ()
+    return Program(program, device, len(steps), len(outputs), order, (0,) if given_to else (), bool(spare))
 
 
-def jitted(f, where: str, donate=(), keep_unused=False):
-    """``f`` of arrays, lowered and compiled with the settings of a platform."""
+def jitted(f, where: str, options, donate=(), keep_unused=False):
+    """``f`` of arrays, lowered with the settings of a platform and compiled with XLA's ``options``."""
 
     def program(*args):
         with platform(where), matmul_precision(where):
             return f(*args)
 
-    options = compiler_options(where)
     return jax.jit(program, donate_argnums=donate, keep_unused=keep_unused, compiler_options=options)
 
 
@@ -189,7 +196,7 @@ def _run_on(device, roots) -> None:
         donated = plan.heirs(plan.donatable())
         program = family.programs.get(donated)
         if program is None:
-            program = _build(plan, family, donated, where)
+            program = _build(plan, family, donated, device)
             started = time.perf_counter()
             try:
                 results = _call(program, plan, family, donated, device)
@@ -233,7 +240,7 @@ class Kept:
             self.program = family.programs.get(key)
             self.is_new = self.program is None
             if self.is_new:
-                self.program = family.programs[key] = _build(plan, family, donated, PLATFORMS[device.type], spare)
+                self.program = family.programs[key] = _build(plan, family, donated, device, spare)
             lifted = list(family.lifted)
         self.device, self.size, self.why = device, len(plan.nodes), why
         self.where = nullcontext() if plan.leaves else jax.default_device(jax_device(device))
@@ -294,10 +301,10 @@ def lowered(root):
     with LOCK:
         plan = Plan([root])
         family = Family(plan)
-        program = _build(plan, family, (), PLATFORMS[root.aval.device.type])
+        program = _build(plan, family, (), root.aval.device)
         floats, ints = _pack(plan.numbers, family.lifted)
         with x64():
-            return program.run.lower([], [a.value for a in plan.leaves], floats, ints)
+            return program.jitted.lower([], [a.value for a in plan.leaves], floats, ints)
 
 
 def lowered_text(root) -> str:

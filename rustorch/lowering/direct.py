@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import jax
 
 from rustorch.lowering import observe
-from rustorch.lowering.compile import PLATFORMS, Program, jitted
+from rustorch.lowering.compile import PLATFORMS, Program
 from rustorch.lowering.placement import jax_device, x64
 from rustorch.lowering.settings import settings_key
 
@@ -26,9 +26,8 @@ class Direct:
         program = self.programs.get(key)
         is_new = program is None
         if is_new:
-            program = self.programs[key] = Program(jitted(self.body, self.where), self.size, 0)
+            program = self.programs[key] = Program(self.body, self.device, self.size, 0)
             started = time.perf_counter()
-        # JAX compiles anew under another default device: the same way at each call.
         with x64(), nullcontext() if arrays else jax.default_device(jax_device(self.device)):
             out = program.run(arrays)
         if is_new:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import partial
 from types import SimpleNamespace
 
 import jax
@@ -102,10 +104,23 @@ def evaluate(steps, leaves, numbers, outputs):
     """Run a plan's steps in topological order and return the values at ``outputs``.
 
     A step is ``(sig, inputs, first number, last number)``; position ``i`` means step ``i``'s
-    value, ``~i`` leaf ``i``'s.
+    value, ``~i`` leaf ``i``'s. What repeats, such as the layers of a network, is traced once and written out again.
     """
     values: list = []
+    repeats = {sig for sig, n in Counter(id(step[0]) for step in steps).items() if n > 1}
+    lowered: dict = {}
     for sig, inputs, start, stop in steps:
         arrays = [values[i] if i >= 0 else leaves[~i] for i in inputs]
-        values.append(lower_sig(sig, arrays, numbers[start:stop]))
+        own = numbers[start:stop]
+        if id(sig) in repeats and not any(isinstance(x, jax.Array) for x in own):
+            key = (id(sig), *map(repr, own))
+            if key not in lowered:
+                lowered[key] = jax.jit(partial(_lower_with, sig, own), inline=True)
+            values.append(lowered[key](*arrays))
+        else:
+            values.append(lower_sig(sig, arrays, own))
     return [values[i] for i in outputs]
+
+
+def _lower_with(sig, numbers, *arrays):
+    return lower_sig(sig, arrays, numbers)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import contextmanager
+
 import jax
 import numpy as np
 
@@ -33,7 +36,7 @@ def infer(key, op, template, inputs, numbers, device=None) -> Sig:
     device = common_device(op, inputs) or device
     sig = Sig(op, template, inputs, tuple(type(n) for n in numbers), None, NO_TAPE)
     try:
-        with x64():
+        with x64(), _unheard():
             out = jax.eval_shape(lambda *arrays: lower_sig(sig, arrays, numbers), *map(struct, inputs))
     except (RustorchError, IndexError, NotImplementedError):
         raise
@@ -44,6 +47,20 @@ def infer(key, op, template, inputs, numbers, device=None) -> Sig:
     if op.differentiable and any(o.dtype.kind >= FLOATING for o in outs):
         sig.tape = ON_TAPE
     return remember(key, sig)
+
+
+@contextmanager
+def _unheard():
+    """Scope in which a listener that has no use for it is not told of each of JAX's thousands of calls."""
+    listener = sys.getprofile()
+    if not getattr(listener, "rests_in_lowering", False):
+        yield
+        return
+    sys.setprofile(None)
+    try:
+        yield
+    finally:
+        sys.setprofile(listener)
 
 
 def remember(key, sig: Sig) -> Sig:

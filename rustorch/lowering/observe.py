@@ -9,7 +9,7 @@ from collections import Counter, deque
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-_counts = {"recorded": 0, "dispatched": 0, "compiled": 0, "forced": 0}
+_counts = {"recorded": 0, "dispatched": 0, "compiled": 0, "loaded": 0, "forced": 0}
 _forced: Counter = Counter()
 _compiles: deque = deque(maxlen=50)
 lock = threading.Lock()
@@ -19,7 +19,7 @@ def counters() -> dict[str, int]:
     """Totals since import.
 
     ``recorded`` nodes that were run, ``dispatched`` programs started, ``compiled`` programs
-    built, ``forced`` values looked at before they were computed.
+    made ready, ``loaded`` those of them that were on disk already, ``forced`` values looked at before they were computed.
 
     Example:
         >>> import rustorch

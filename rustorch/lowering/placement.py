@@ -75,3 +75,16 @@ def put(data, device: Device):
             # JAX may alias an aligned NumPy buffer; the caller may write to its array later.
             data = data.copy() if data.flags.writeable or data.base is not None else data
         return jax.device_put(data, jax_device(device))
+
+
+def copied(array):
+    """The same values in a buffer of their own, without a program compiled for it."""
+    with x64():
+        return jax.device_put(array, next(iter(array.devices())), may_alias=False)
+
+
+def room(aval):
+    """A buffer for a value of ``aval``; what is in it is undefined."""
+    with x64():
+        empty = np.empty(tuple(aval.shape), aval.dtype.numpy)
+        return jax.device_put(empty, jax_device(aval.device), may_alias=False)

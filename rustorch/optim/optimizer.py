@@ -7,9 +7,11 @@ groups as a single op whose hyper-parameters are runtime inputs.
 from __future__ import annotations
 
 import copy
+import functools
 from collections import OrderedDict, defaultdict
 from itertools import chain
 
+import jax
 import numpy as np
 
 from rustorch.eager.hooks import RemovableHandle
@@ -353,6 +355,12 @@ def runtime_numbers(values) -> list[float]:
     return [float(x) for x in values if not isinstance(x, Tensor)]
 
 
+@functools.cache
+def _traced_once(update, static):
+    """``update`` as JAX sees it: traced once for parameters of one shape, and written into the program for each."""
+    return jax.jit(functools.partial(update, static), inline=True)
+
+
 _step_ops: dict[type, Op] = {}
 
 
@@ -364,8 +372,9 @@ def _step_op(cls: type) -> Op:
         def step(groups):
             out = []
             for static, numbers, count, columns in groups:
+                update = _traced_once(cls.update, static)
                 for row in zip(*columns):
-                    new = cls.update(static, numbers, count, *row)
+                    new = update(numbers, count, *row)
                     out.extend(x.astype(old.dtype) for x, old in zip(new, (row[0], *row[2:])))
             return tuple(out)
 

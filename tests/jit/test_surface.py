@@ -1,6 +1,7 @@
 """PyTorch's spellings, strictness, and what ``explain`` says."""
 
 import copy
+import cProfile
 import gc
 import pickle
 import threading
@@ -9,6 +10,7 @@ import warnings
 
 import numpy as np
 import pytest
+from jax import monitoring
 
 import rustorch as torch
 import rustorch.nn as nn
@@ -247,9 +249,19 @@ def test_a_step_is_compiled_once_by_jax_too():
         optimizer.step()
 
     f, x = torch.jit.trace(step, fullgraph=True), torch.ones(4, 3)
-    for _ in range(5):
-        f(x)
-    assert f.latest().program.program.run._cache_size() == 1
+    f(x), f(x)
+    compiled = []
+
+    def listen(name, *_, **__):
+        compiled.append(name)
+
+    monitoring.register_event_duration_secs_listener(listen)
+    try:
+        for _ in range(5):
+            f(x)
+    finally:
+        monitoring.unregister_event_duration_listener(listen)
+    assert not [name for name in compiled if "compile" in name]
 
 
 def test_a_garbage_collection_is_not_the_functions_doing():
@@ -267,3 +279,14 @@ def test_a_garbage_collection_is_not_the_functions_doing():
         gc.set_threshold(*before)
         gc.callbacks.remove(callback)
     assert f.latest().runs == 2 and gc.isenabled()
+
+
+def test_a_profiler_may_listen_too():
+    f, x, profiler = torch.jit.trace(lambda x: x * 2), torch.ones(3), cProfile.Profile()
+    profiler.enable()
+    try:
+        assert f(x).tolist() == [2.0] * 3
+        assert f(x).tolist() == [2.0] * 3
+    finally:
+        profiler.disable()
+    assert profiler.getstats()
