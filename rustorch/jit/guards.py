@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from itertools import chain
 from operator import attrgetter, is_, itemgetter
 
@@ -13,6 +14,7 @@ from rustorch.jit.state import MISSING, Record, same_plain
 
 _cell, _grad = attrgetter("cell_contents"), attrgetter("_grad")
 _READERS = {"cell": [_cell], "grad": [_grad], "function": [attrgetter("__code__"), attrgetter("__defaults__")]}
+_CONTAINERS = (dict, OrderedDict, list, set)
 _facts = [attrgetter(name) for name in ("_storage", "_leaf", "_backward_hooks")]
 
 
@@ -47,10 +49,13 @@ class Guards:
     def _prepare(self) -> None:
         """Sort the records by how they are read fastest: all of a kind in one pass."""
         self._live, self._maps, self._items, self._slow = [], {}, [], []
+        self._empty: list = []  # containers that had nothing in them, as most of a module's
         whole, items, at = [], [], 0
         self._moving: list = []  # places that the call changes itself: compared with what it left
         for record, skip in self.records:
-            if record.kind in ("dict", "list"):
+            if type(record.holder) in _CONTAINERS and not record.holder and not any(map(len, record.values[:1])):
+                self._empty.append(record.holder)
+            elif record.kind in ("dict", "list"):
                 self._moving.extend((at + i, record.holder, record.keys[i] if record.keys else i) for i in skip)
                 self._live.append(record.holder.values() if record.kind == "dict" else record.holder)
                 whole.append(record.values)
@@ -82,7 +87,7 @@ class Guards:
     def hold(self) -> bool:
         """Is every object the same one? If not, ``broken`` tells whether that matters."""
         try:
-            if [*map(len, self._live)] != self._lengths:
+            if any(self._empty) or [*map(len, self._live)] != self._lengths:
                 return False
             if not all(map(is_, chain.from_iterable(self._live), self._whole)):
                 return False
