@@ -1,12 +1,14 @@
-"""What recording and dispatching cost per operation, beside PyTorch eager and jax.numpy.
+"""What recording and dispatching cost per operation, beside PyTorch eager and jax.numpy; and a traced function's call.
 
     python benchmarks/overhead.py
 
-Same 8×8 float32 tensors, one process, interleaved rounds; medians in microseconds per operation.
+Same 8×8 float32 tensors, one process, interleaved rounds; medians in microseconds per operation. The second table is
+the time that the calling thread spends on one call of a function that adds to 150 tensors of eight numbers.
 """
 
 from __future__ import annotations
 
+import functools
 import platform
 import statistics
 import time
@@ -43,6 +45,43 @@ def record_and_dispatch(x, y):
     return a
 
 
+def calls() -> None:
+    """One call that changes 150 tensors: traced, and as jax.jit with the list donated."""
+    state, x = [rustorch.zeros(8) for _ in range(150)], rustorch.ones(8)
+
+    @rustorch.jit.trace
+    def add(x):
+        for t in state:
+            t.add_(x)
+
+    @functools.partial(jax.jit, donate_argnums=0)
+    def jax_add(arrays, x):
+        return [a + x for a in arrays]
+
+    box, one = [[jnp.zeros(8) for _ in range(150)]], jnp.ones(8)
+
+    def jax_step():
+        box[0] = jax_add(box[0], one)
+
+    cases = {
+        "rustorch.jit.trace": (lambda: add(x), lambda: state[0].sum().item()),
+        "jax.jit": (jax_step, lambda: jax.block_until_ready(box[0])),
+    }
+    times: dict[str, list] = {name: [] for name in cases}
+    for _ in range(ROUNDS):
+        for name, (call, wait) in cases.items():
+            call(), wait()
+            start = time.thread_time()
+            for _ in range(REPEATS):
+                call()
+            times[name].append((time.thread_time() - start) / REPEATS * 1e6)
+            wait()
+    ratio = statistics.median(a / b for a, b in zip(*times.values()))
+    for name, values in times.items():
+        print(f"{name + ', 150 tensors':36s} {statistics.median(values):8.0f} us/call")
+    print(f"{'ratio':36s} {ratio:8.2f}")
+
+
 def main() -> None:
     data = [np.random.default_rng(i).normal(size=(8, 8)).astype(np.float32) for i in range(2)]
     ours = [rustorch.from_numpy(d) for d in data]
@@ -73,6 +112,7 @@ def main() -> None:
           f"chain of {OPS} ops on 8x8 float32, median of {ROUNDS} rounds")  # fmt: skip
     for name, values in times.items():
         print(f"{name:36s} {statistics.median(values):8.2f} us/op")
+    calls()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,15 @@ import sys
 import time
 
 MODELS = ("mlp", "gpt", "cnn")
-CONTESTANTS = ("rustorch", "rustorch traced", "rustorch, 100 in one", "torch", "torch.compile", "flax", "flax, kept heap")
+CONTESTANTS = (
+    "rustorch",
+    "rustorch traced",
+    "rustorch, 100 in one",
+    "torch",
+    "torch.compile",
+    "flax",
+    "flax, kept heap",
+)
 STEPS = {"mlp": 200, "gpt": 12, "cnn": 12}
 
 

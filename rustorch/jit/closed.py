@@ -6,8 +6,9 @@ without Python in between: its nodes, which nobody else holds, get the new array
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import repeat
-from operator import attrgetter, is_
+from operator import attrgetter, is_, itemgetter
 from sys import getrefcount
 
 from rustorch.autograd.transforms.tree import unflatten
@@ -15,7 +16,7 @@ from rustorch.eager.nodes import leaf
 from rustorch.eager.storage import flush
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
-from rustorch.graph import ON_TAPE
+from rustorch.graph import ON_TAPE, Node
 from rustorch.jit.analysis import Analysis
 from rustorch.jit.guards import Guards
 from rustorch.jit.sources import Fixed, Made, Place, Root, overwrite
@@ -24,6 +25,7 @@ from rustorch.lowering.compile import Kept
 from rustorch.lowering.placement import copied, room
 from rustorch.lowering.plan import is_kept
 
+_set_value = Node.value.__set__
 _grad, _leaf = attrgetter("_grad"), attrgetter("_leaf")
 _node, _value, _exported, _own = attrgetter("node"), attrgetter("value"), attrgetter("exported"), attrgetter("_node")
 
@@ -49,7 +51,6 @@ class Closed(Variant):
         self._storages = [t._storage for t in self._tensors]
         self._others = [(i, source) for i, source in enumerate(self.sources) if roots[i] is None]
         self._donated = frozenset(self.donated)
-        self._kept = [i for i in range(len(self.sources)) if i not in self._donated]
         where = {id(t._storage): k for k, t in enumerate(self._tensors)}
         self._straight, self._writes = [], []  # written by array, and by node
         for source, spec, writes in self.writes:
@@ -65,14 +66,23 @@ class Closed(Variant):
             or any(isinstance(source, (Place, Root)) for _, source in self._others)
         )  # fmt: skip
         self._outside = [spec.at for spec in made if type(spec.at) is not int]  # values that only change their place
+        # Where each value is among the arrays that are gathered, and each result among those of the program.
+        pool = {i: k for k, i in enumerate((*self._slots, *[i for i, _ in self._others]))}
+        self._pick_donated = _picker([pool[i] for i in self.donated])
+        self._pick_kept = _picker([pool[i] for i in range(len(self.sources)) if i not in self._donated])
+        self._place = self.program.places() if self.program is not None else []
+        self._pick_written = _picker([k for k, _, _ in self._straight])
+        self._pick_new = _picker([self._place[at] for _, at, _ in self._straight])
+        self._counted = [(self._storages[k], writes) for k, _, writes in self._straight]
+        self._gradients.find(self._place)
 
     def finish(self, found: Analysis) -> None:
         """Compute what the recorded call left, with the program that later calls will use."""
         values = [n.value for n in found.plan.leaves]
         if self.program is not None and not self.looks and all(v is not None for v in values):
             given = [copied(values[i]) for i in self.donated] + self._gradients.buffers()
-            out = self.program(given, [values[i] for i in self._kept])
-            for node, value in zip(found.roots, out):
+            out = self.program(given, [v for i, v in enumerate(values) if i not in self._donated])
+            for node, value in zip(found.roots, map(out.__getitem__, self._place)):
                 node.value = value
                 while node.sig.op.kind in ("alias", "replace") and node.inputs[0].value is None:
                     node = node.inputs[0]
@@ -98,7 +108,7 @@ class Closed(Variant):
         """The results of what ``begin`` started."""
 
         def make(spec: Made) -> Tensor:
-            return spec.from_value(out[spec.at] if type(spec.at) is int else value_at(spec.at, given))
+            return spec.from_value(out[self._place[spec.at]] if type(spec.at) is int else value_at(spec.at, given))
 
         self.runs += 1
         return unflatten(self.structure, self.give(given, (), make)[1])
@@ -112,43 +122,37 @@ class Closed(Variant):
             flush(nodes)
             nodes = list(map(_node, storages))
             arrays = list(map(_value, nodes))
-        values = [None] * len(self.sources)
-        for i, v in zip(self._slots, arrays):
-            values[i] = v
-        v = None  # a reference more would be taken for somebody else's
-        for i, source in self._others:
-            values[i] = value_at(source, given)
+        arrays.extend([value_at(source, given) for _, source in self._others])
         outside = {id(source): value_at(source, given) for source in self._outside}
-        shared = self._shared(nodes, arrays, values, given)
+        shared = self._shared(nodes, arrays, given)
+        donated, kept = list(self._pick_donated(arrays)), list(self._pick_kept(arrays))
         arrays = None
-        donated = [values[i] for i in self.donated]
-        kept = [values[i] for i in self._kept]
-        values = None
         kept_gradients = not self.looks and self._gradients.are_free()
         donated += self._gradients.values() if kept_gradients else self._gradients.buffers()
         out = self.program(donated, kept, changed) if self.program is not None else ()
+        place = self._place
         if self.looks:
-            self.see(out.__getitem__, given)
+            self.see(lambda at: out[place[at]], given)
         roots = [source.find(given) for source, _, _ in self._writes]
 
         def value_of_spec(spec: Made):
-            return out[spec.at] if type(spec.at) is int else outside[id(spec.at)]
+            return out[place[spec.at]] if type(spec.at) is int else outside[id(spec.at)]
 
         rebinds = self._gradients.others if kept_gradients else self.rebinds
         new, results = self.give(given, rebinds, lambda spec: spec.from_value(value_of_spec(spec)))
         if not shared:
-            for k, at, writes in self._straight:
-                nodes[k].value = out[at]
-                s = storages[k]
+            # The nodes stay, with other values.
+            deque(map(_set_value, self._pick_written(nodes), self._pick_new(out)), maxlen=0)
+            for s, writes in self._counted:
                 s.epoch += 1
                 s.writes += writes
         else:
             for k, at, writes in self._straight:
-                overwrite(self._tensors[k], leaf(out[at], nodes[k].aval), writes)
+                overwrite(self._tensors[k], leaf(out[place[at]], nodes[k].aval), writes)
         for root, (_, spec, writes) in zip(roots, self._writes):
             overwrite(root, leaf(value_of_spec(spec), spec.aval), writes)
-        for (place, _), t in zip(rebinds, new):
-            place.put(given, t)
+        for (at, _), t in zip(rebinds, new):
+            at.put(given, t)
         if self.flags:
             self.set_flags(given)
         if kept_gradients:
@@ -164,20 +168,20 @@ class Closed(Variant):
             _copy_if_held(values, i, self.sources[i].find(given))
         return values
 
-    def _shared(self, nodes, arrays, values, given) -> bool:
+    def _shared(self, nodes, arrays, given) -> bool:
         """Does anybody else hold one of the nodes? Arrays that are to be reused are copied where somebody holds them."""
         # References to a node: its storage, the list, the argument of getrefcount, perhaps its tensor;
-        # to an array: its node, two lists, and the argument.
+        # to an array: its node, the list, and the argument.
         held, used = [*map(getrefcount, nodes)], [*map(getrefcount, arrays)]
         mine = [*map(is_, map(_own, self._tensors), nodes)]
         free = held == [3 + own for own in mine] and not any(map(_exported, nodes))
-        if not free or max(used, default=0) > 4:
+        if not free or max(used, default=0) > 3:
             for k, (i, own) in enumerate(zip(self._slots, mine)):
-                if i in self._donated and (held[k] > 3 + own or used[k] > 4 or nodes[k].exported):
-                    values[i] = copied(values[i])
-        for i, source in self._others:
+                if i in self._donated and (held[k] > 3 + own or used[k] > 3 or nodes[k].exported):
+                    arrays[k] = copied(arrays[k])
+        for k, (i, source) in enumerate(self._others, len(nodes)):
             if i in self._donated:
-                _copy_if_held(values, i, source.find(given))
+                _copy_if_held(arrays, k, source.find(given))
         return not free
 
 
@@ -226,10 +230,13 @@ class Gradients:
         """Other buffers of the same kinds."""
         return [room(a) for a in self._avals]
 
+    def find(self, place) -> None:
+        """``place``: where the program gives each output."""
+        self._pick = _picker([place[at] for _, at in self.mine])
+
     def refill(self, out) -> None:
         """Give them this call's values."""
-        for node, (_, at) in zip(self._nodes, self.mine):
-            node.value = out[at]
+        deque(map(_set_value, self._nodes, self._pick(out)), maxlen=0)
 
     def take(self, guards: Guards) -> None:
         """Remember what was put there now."""
@@ -237,6 +244,15 @@ class Gradients:
         self._storages = [t._storage for t in self._tensors]
         self._nodes = [s.node for s in self._storages]
         guards.know(dict(zip(map(id, self._holders), self._tensors)))
+
+
+def _picker(places):
+    """A function that gives the items at ``places`` of a list, in C."""
+    if not places:
+        return lambda items: ()
+    if len(places) == 1:
+        return lambda items: (items[places[0]],)
+    return itemgetter(*places)
 
 
 def _copy_if_held(values, i: int, t: Tensor) -> None:

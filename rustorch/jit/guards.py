@@ -53,7 +53,8 @@ class Guards:
         whole, items, at = [], [], 0
         self._moving: list = []  # places that the call changes itself: compared with what it left
         for record, skip in self.records:
-            if type(record.holder) in _CONTAINERS and not record.holder and not any(map(len, record.values[:1])):
+            had = record.values[0] if record.kind == "set" else record.values
+            if type(record.holder) in _CONTAINERS and not record.holder and not had:
                 self._empty.append(record.holder)
             elif record.kind in ("dict", "list"):
                 self._moving.extend((at + i, record.holder, record.keys[i] if record.keys else i) for i in skip)

@@ -249,7 +249,7 @@ class Kept:
         self.slots = _slots(plan.numbers, lifted)
 
     def __call__(self, given, kept, changed=()) -> list:
-        """The outputs; ``changed`` are runtime numbers that differ from the plan's, with their positions."""
+        """The program's outputs; ``changed`` are runtime numbers that differ from the plan's, with their positions."""
         ints = self.ints
         new = [x for at, x in changed if self.slots[at][0]]
         if new != self.last:  # rates seldom change: their array stays on the device
@@ -270,7 +270,12 @@ class Kept:
         program.runs += 1
         observe.count("dispatched")
         observe.count("recorded", self.size)
-        return _in_order(program, out)
+        return out
+
+    def places(self) -> list[int]:
+        """Where each of the plan's outputs is among those of the program."""
+        order = self.program.order
+        return [order.index(k) for k in range(len(order))] if order else list(range(self.program.n_outputs))
 
     def _filled(self, array, changed, floats: bool):
         array = array.copy()
