@@ -14,6 +14,7 @@ FLOORS = [
     {"autograd", "linalg", "fft", "special", "random", "signal"},
     {"func"},
     {"nn", "optim"},
+    {"amp"},
     {"utils", "jit", "distributed", "serialization", "cuda", "backends"},
     {"interop", "compat"},
     {"stubs", "__main__"},
