@@ -6,3 +6,4 @@ from rustorch.amp.autocast_mode import (
     custom_fwd as custom_fwd,
     is_autocast_available as is_autocast_available,
 )
+from rustorch.amp.grad_scaler import GradScaler as GradScaler
