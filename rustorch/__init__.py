@@ -80,6 +80,7 @@ from rustorch import (
     amp as amp,
     autograd as autograd,
     backends as backends,
+    cpu as cpu,
     cuda as cuda,
     fft as fft,
     func as func,
@@ -95,6 +96,14 @@ from rustorch import (
     utils as utils,
 )
 from rustorch.amp import autocast as autocast
+from rustorch.amp._old_names import (
+    get_autocast_cpu_dtype as get_autocast_cpu_dtype,
+    get_autocast_gpu_dtype as get_autocast_gpu_dtype,
+    is_autocast_cpu_enabled as is_autocast_cpu_enabled,
+    set_autocast_cpu_dtype as set_autocast_cpu_dtype,
+    set_autocast_cpu_enabled as set_autocast_cpu_enabled,
+    set_autocast_gpu_dtype as set_autocast_gpu_dtype,
+)
 from rustorch.autograd import (
     Variable as Variable,
     enable_grad as enable_grad,

@@ -15,7 +15,7 @@ FLOORS = [
     {"func"},
     {"nn", "optim"},
     {"amp"},
-    {"utils", "jit", "distributed", "serialization", "cuda", "backends"},
+    {"utils", "jit", "distributed", "serialization", "cuda", "cpu", "backends"},
     {"interop", "compat"},
     {"stubs", "__main__"},
 ]
