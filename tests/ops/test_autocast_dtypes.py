@@ -15,7 +15,7 @@ from op_oracle import D, Fixed
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import rustorch
-from rustorch.lowering.autocast import SAME
+from rustorch.lowering.autocast import ROWS, SAME
 
 # PyTorch composes these of matrix products and gives the last one's dtype; here they are one operation in float32. And
 # `ldexp` with an integer exponent differs without autocast too; a product over a dimension of 1 is a sum there.
@@ -102,3 +102,31 @@ def test_cuda(name, monkeypatch):
             assert right and not wrong
     finally:
         rustorch.set_autocast_dtype("cpu", rustorch.bfloat16)
+
+
+# PyTorch's names that another name of ours covers, by device; None: rustorch has no such operation.
+COVERED = {
+    "cross_entropy_loss": "cross_entropy", "nll_loss2d": "nll_loss", "linalg_vector_norm": "p_norm_dims", "norm": "p_norm_dims",
+    "frobenius_norm": "p_norm_dims", "_lu_with_info": "lu", "multilabel_margin_loss_forward": "multilabel_margin_loss",
+    "native_layer_norm": "layer_norm", "_addmm_activation": "addmm", "_scaled_dot_product_flash_attention": "attention_core",
+    "_native_multi_head_attention": "linear", "mkldnn_rnn_layer": "linear",
+}  # fmt: skip
+PREFIXES = {
+    "grid_sampler": "grid_sample", "_grid_sampler": "grid_sample", "reflection_pad": "pad", "replication_pad": "pad",
+    "upsample": "interpolate_to", "_upsample": "interpolate_to", "_convolution": "conv2d", "convolution": "conv2d",
+    "cudnn_conv": "conv2d", "_thnn_fused": "linear", "lstm_cell": "linear", "gru_cell": "linear", "rnn_": "linear",
+    "fake_quantize": None, "fractional_max_pool": None, "ormqr": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_all_of_pytorchs_names_have_a_rule(device):
+    ruled = {name.rpartition(".")[2] for _, names in ROWS[device] for name in names.split()}
+    absent = []
+    for name in torch._C._dispatch_get_registrations_for_dispatch_key("Autocast" + device.upper()):
+        name = name.partition("::")[2].partition(".")[0]
+        ours = COVERED.get(name, name.removeprefix("linalg_").removeprefix("fft_"))
+        ours = next((o for prefix, o in PREFIXES.items() if name.startswith(prefix)), ours)
+        if ours is not None and ours not in ruled:
+            absent.append(name)
+    assert not absent

@@ -10,10 +10,9 @@ from rustorch.lowering.table import Number, op
 @op(function=False, method=False, out=False, differentiable=False)
 def amp_unscale(grads: tuple, scale):
     """Gradients divided by ``scale``, and whether one was infinite or NaN: ``(1.0 or 0.0, *unscaled)``."""
-    inverse = 1.0 / scale
     finite = jnp.stack([jnp.isfinite(g).all() for g in grads]).all()
-    # A half is multiplied as a float32, which ``inverse`` is.
-    return jnp.where(finite, 0.0, 1.0).astype(scale.dtype), *((g * inverse).astype(g.dtype) for g in grads)
+    # Divided, since the inverse of a large scale is subnormal, which XLA takes for zero; a half as a float32.
+    return jnp.where(finite, 0.0, 1.0).astype(scale.dtype), *((g / scale).astype(g.dtype) for g in grads)
 
 
 @op(function=False, method=False, out=False, differentiable=False)
