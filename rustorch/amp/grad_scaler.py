@@ -323,9 +323,14 @@ class GradScaler:
         self.__dict__.update(state)
 
 
+_STEP = ("step", "advance", "_record", "_record_batch")
+
+
 def _skips_by_itself(optimizer) -> bool:
     """Is its step one node, with nothing in Python that a skipped step would leave out?"""
-    if not isinstance(optimizer, Optimizer) or type(optimizer).step is not Optimizer.step:
+    if not isinstance(optimizer, Optimizer):
+        return False
+    if any(getattr(type(optimizer), name) is not getattr(Optimizer, name) for name in _STEP):
         return False
     own = optimizer.__dict__.get("step")
     wrapped = own is None or hasattr(own, "_wrapped_by_lr_sched")

@@ -186,6 +186,36 @@ def test_values_and_gradients(dtype):
         np.testing.assert_allclose(a.detach().float().numpy(), b.detach().float().numpy(), rtol=3e-2, atol=3e-2)
 
 
+MODELS = {
+    "convolution and batch norm": (
+        lambda nn: nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16, 3)),
+        (4, 3, 6, 6),
+    ),
+    "layer norm": (lambda nn: nn.Sequential(nn.Linear(8, 8), nn.LayerNorm(8), nn.GELU(), nn.RMSNorm(8)), (4, 8)),
+    "transformer": (lambda nn: nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True), (2, 5, 8)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_modules(kind):
+    make, shape = MODELS[kind]
+
+    def program(lib):
+        rng, model = np.random.default_rng(3), make(lib.nn)
+        with lib.no_grad():
+            for p in model.parameters():
+                p.copy_(lib.tensor((0.2 * rng.normal(size=tuple(p.shape))).astype(np.float32)))
+        with lib.autocast("cpu", lib.float16):
+            out = model(lib.tensor(rng.normal(size=shape).astype(np.float32)))
+        out.float().square().mean().backward()
+        return [out, *[p.grad for p in model.parameters()]]
+
+    for a, b in zip(*both(program)):
+        assert str(a.dtype) == str(b.dtype)
+        a, b = a.detach().float().numpy(), b.detach().float().numpy()
+        np.testing.assert_allclose(a, b, rtol=0.05, atol=0.05 * np.abs(a).max() + 1e-3)
+
+
 def test_functions_of_ones_own():
     def program(lib):
         class Product(lib.autograd.Function):

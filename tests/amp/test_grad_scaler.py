@@ -125,8 +125,7 @@ def test_a_step_is_one_program(dtype, look):
     assert after["dispatched"] - before["dispatched"] == 16
 
 
-@pytest.mark.parametrize("method", ["Adam", "SGD"])
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("dtype, method", [("float16", "Adam"), ("bfloat16", "SGD")])
 def test_a_traced_step(dtype, method):
     runs = [Run(rustorch, method, dtype, clip=method == "SGD", traced=traced) for traced in (False, True)]
     for i in range(50):
@@ -139,6 +138,37 @@ def test_a_traced_step(dtype, method):
     assert runs[0].scaler.state_dict() == runs[1].scaler.state_dict()
     assert runs[0].counts() == runs[1].counts() and all(n < 50 for n in runs[0].counts())
     assert "one program" in runs[1].call.explain()
+
+
+def test_many_traced_steps_in_one_program():
+    runs = [Run(rustorch, "Adam") for _ in range(2)]
+    many = rustorch.jit.trace(runs[1].body, steps=8)
+    for _ in range(3):
+        blocks = [runs[0].rng.normal(size=(8, 16, n)).astype(np.float32) for n in (4, 2)]
+        blocks.append(np.where(np.arange(8) == 3, np.inf, 1.0).astype(np.float32))
+        losses = [runs[0].call(*[rustorch.tensor(b[i]) for b in blocks]).item() for i in range(8)]
+        np.testing.assert_array_equal(losses, many(*[rustorch.tensor(b) for b in blocks]).detach().numpy())
+    agree(*runs, tolerance=0)
+    assert runs[0].counts() == runs[1].counts() and runs[0].scaler.state_dict() == runs[1].scaler.state_dict()
+
+
+def test_two_optimizers():
+    def program(lib):
+        a, b = lib.ones(2, requires_grad=True), lib.ones(2, requires_grad=True)
+        optimizers = [lib.optim.SGD([p], lr=0.1) for p in (a, b)]
+        scaler, seen = lib.amp.GradScaler("cpu", init_scale=8.0, growth_interval=2), []
+        for i in range(5):
+            a.grad = b.grad = None
+            losses = [(a * a).sum(), (b * b).sum() * (float("inf") if i == 1 else 1.0)]
+            for loss in scaler.scale(losses):
+                loss.backward()
+            for optimizer in optimizers:
+                scaler.step(optimizer)
+            scaler.update()
+            seen.append((scaler.get_scale(), [round(x, 5) for x in a.tolist() + b.tolist()]))
+        return seen
+
+    assert program(torch) == program(rustorch)
 
 
 def test_counts_of_parameters_that_rest():
