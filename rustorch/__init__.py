@@ -25,6 +25,17 @@ from rustorch.dtypes import (
     promote_types as promote_types,
 )
 from rustorch.eager import methods as _methods, operators as _operators, ops as _ops
+from rustorch.eager.autocast import (
+    autocast_decrement_nesting as autocast_decrement_nesting,
+    autocast_increment_nesting as autocast_increment_nesting,
+    clear_autocast_cache as clear_autocast_cache,
+    get_autocast_dtype as get_autocast_dtype,
+    is_autocast_cache_enabled as is_autocast_cache_enabled,
+    is_autocast_enabled as is_autocast_enabled,
+    set_autocast_cache_enabled as set_autocast_cache_enabled,
+    set_autocast_dtype as set_autocast_dtype,
+    set_autocast_enabled as set_autocast_enabled,
+)
 from rustorch.eager.convert import (
     as_tensor as as_tensor,
     asarray as asarray,
@@ -66,8 +77,10 @@ globals().update(_types_of("cpu"))
 globals().update(_ops.NAMESPACES["torch"])
 
 from rustorch import (
+    amp as amp,
     autograd as autograd,
     backends as backends,
+    cpu as cpu,
     cuda as cuda,
     fft as fft,
     func as func,
@@ -81,6 +94,15 @@ from rustorch import (
     signal as signal,
     special as special,
     utils as utils,
+)
+from rustorch.amp import autocast as autocast
+from rustorch.amp._old_names import (
+    get_autocast_cpu_dtype as get_autocast_cpu_dtype,
+    get_autocast_gpu_dtype as get_autocast_gpu_dtype,
+    is_autocast_cpu_enabled as is_autocast_cpu_enabled,
+    set_autocast_cpu_dtype as set_autocast_cpu_dtype,
+    set_autocast_cpu_enabled as set_autocast_cpu_enabled,
+    set_autocast_gpu_dtype as set_autocast_gpu_dtype,
 )
 from rustorch.autograd import (
     Variable as Variable,

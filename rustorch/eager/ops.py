@@ -25,12 +25,14 @@ from rustorch.eager import (
 from rustorch.eager.inplace import inplace_form
 from rustorch.eager.publish import OVERLOADS
 from rustorch.eager.tensor import Tensor
-from rustorch.eager.variants import function_of
-from rustorch.lowering import ops as _definitions
+from rustorch.eager.variants import casting, function_of
+from rustorch.lowering import autocast, ops as _definitions
 from rustorch.lowering.table import TABLE
 
 for _module in pkgutil.iter_modules(_definitions.__path__):
     importlib.import_module(f"{_definitions.__name__}.{_module.name}")
+
+_COMPOSED = autocast.attach({name: entry.function for name, entry in OVERLOADS.items()})
 
 NAMESPACES: dict[str, dict] = {"torch": {}}
 # These register what they define as they are imported.
@@ -58,10 +60,11 @@ def _publish(op) -> None:
 
 def _publish_overload(name: str, entry) -> None:
     short = name.rpartition(".")[2]
+    function = casting(_COMPOSED[name], entry.function) if name in _COMPOSED else entry.function
     for space in entry.namespaces:
-        NAMESPACES.setdefault(space, {})[short] = entry.function
+        NAMESPACES.setdefault(space, {})[short] = function
     if entry.method:
-        setattr(Tensor, short, entry.function)
+        setattr(Tensor, short, function)
 
 
 for _op in list(TABLE.values()):

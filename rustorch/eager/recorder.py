@@ -105,8 +105,15 @@ def step_done(nodes) -> None:
 
 
 def apply(op, args, kwargs=None, device=None):
-    """Record ``op`` on arguments as the user gave them."""
-    return record(apply_op(op, args, kwargs, device))
+    """Record ``op`` on arguments as the user gave them, or as autocast casts them."""
+    if local.careful:
+        if local.casting is not None and op.autocast is not None:
+            args, kwargs = local.casting(op, args, kwargs)
+        return record(apply_op(op, args, kwargs, device))
+    node = apply_op(op, args, kwargs, device)
+    if type(node.aval) is tuple:
+        return tuple([wrap(select(node, i)) for i in range(len(node.aval))])
+    return wrap(node)
 
 
 def apply_op(op, args, kwargs=None, device=None) -> Node:

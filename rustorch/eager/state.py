@@ -11,6 +11,11 @@ class _Local(threading.local):
     multithreading = True
     anomaly = False  # remember the user's line of every node?
     careful = False  # does recording have to look at anything besides the graph? see `look_closely`
+    watched = False  # is somebody listening to what is recorded, so that no recorded call may stand for it?
+    autocast = None  # what differs from autocast's defaults: ((device type, enabled, dtype), ...)
+    autocast_cache = True
+    autocast_nesting = 0
+    casting = None  # while autocast is on: (op, args, kwargs) to those that are recorded instead
     refusing = False  # may there be inference tensors, which cannot be saved?
     pending: list  # weak references to storages whose node had no value when they were made
     cut_at = None  # the kind of op at which a long stretch without a look was last cut
@@ -38,4 +43,5 @@ def look_closely(inference=None) -> None:
     """Decide anew whether recording may take its shortest way; ``inference`` are the inference tensors, if known."""
     if inference is not None:
         local.refusing = bool(inference)
-    local.careful = local.anomaly or local.packing is not None or local.refusing
+    local.watched = local.anomaly or local.packing is not None or local.refusing
+    local.careful = local.watched or local.casting is not None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+
 from rustorch.eager.inplace import write_out
-from rustorch.eager.recorder import apply, wrap
+from rustorch.eager.recorder import apply, apply_op, record, wrap
 from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import make_view, node_of
@@ -18,6 +20,8 @@ def function_of(op: Op):
     """The public function of an op; also its method, since the tensor comes first."""
     if op.kind == "view":
         fn = _view_function(op)
+        if op.autocast is not None:
+            fn = casting(op, fn)
     else:
         fn = _general(op)
         if op.kind == "pointwise" and op.fields is None and op.namespace in ("torch", "special"):
@@ -49,7 +53,7 @@ def _general(op: Op):
         if kwargs and takes_out:
             out = kwargs.pop("out", None)
             if out is not None:
-                return _into(out, apply(op, args, kwargs), op)
+                return _into(out, record(apply_op(op, args, kwargs)), op)  # autocast leaves out= alone
         result = apply(op, args, kwargs)
         return result if fields is None else return_type(op.name, fields)(*result)
 
@@ -130,6 +134,18 @@ def _view_function(op: Op):
         return make_view(input, op, tuple(template), tuple(numbers))
 
     return function
+
+
+def casting(op: Op, function):
+    """A view, or a function composed of ops, on arguments as autocast casts them for ``op``."""
+
+    @functools.wraps(function)
+    def cast(*args, **kwargs):
+        if local.casting is not None and kwargs.get("out") is None:
+            args, kwargs = local.casting(op, args, kwargs)
+        return function(*args, **kwargs)
+
+    return cast
 
 
 def static(a):

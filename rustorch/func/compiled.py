@@ -51,7 +51,7 @@ def compiled(func):
                 kinds.append(inputs[-1].aval)
             else:
                 kinds.append((type(x), x))
-        key = (structure, local.grad, tuple(kinds))
+        key = (structure, local.grad, local.autocast, tuple(kinds))
         variant = variants.get(key)
         captured = None if variant is None else variant.captured()
         if captured is None:

@@ -55,27 +55,29 @@ class Step:
         """
         out: list = []
         steps = []
-        for k, (group, _, _) in enumerate(self.parts):
-            counts = {*map(_count, self.states[k])}
-            if len(counts) > 1:
-                raise Stale("parameters were updated different numbers of times")
+        for k, (group, count, _) in enumerate(self.parts):
             if len(self.options[k]) != len(group) or not all(map(is_, group.values(), self.options[k])):
                 if self._formula(group) != self.formulas[k]:
                     raise Stale("options of an optimizer's group changed")
                 self.options[k] = [*group.values()]
                 self.numbers[k] = runtime_numbers(self.optimizer.numbers_of(group))
-            steps.append(counts.pop() + 1)
             out.extend(self.numbers[k])
-            out.append(steps[-1])
-        for states, step in zip(self.states, steps):
+            if isinstance(count, Tensor):
+                continue  # counted by the program
+            counts = {*map(_count, self.states[k])}
+            if len(counts) > 1:
+                raise Stale("parameters were updated different numbers of times")
+            steps.append((self.states[k], counts.pop() + 1))
+            out.append(steps[-1][1])
+        for states, step in steps:
             for s in states:
                 s["step"] = step
         return out
 
     def undo(self) -> None:
         """Take the count back."""
-        for states in self.states:
-            for s in states:
+        for states, (_, count, _) in zip(self.states, self.parts):
+            for s in () if isinstance(count, Tensor) else states:
                 s["step"] -= 1
 
 

@@ -14,6 +14,7 @@ from collections import deque
 import jax
 import numpy as np
 
+from rustorch.amp.grad_scaler import GradScaler
 from rustorch.devices import Device
 from rustorch.dtypes import DType
 from rustorch.eager.generator import Generator
@@ -286,7 +287,7 @@ class State:
         self._enter(type(x), None, 0, type(x).__name__)
         self._enter(getattr(x, "__wrapped__", None), None, 0, name)  # a traced function inside a traced function
         if isinstance(attributes, dict):
-            if self._dynamic and not isinstance(x, LRScheduler) or isinstance(x, (Module, Optimizer)):
+            if self._dynamic and not isinstance(x, LRScheduler) or isinstance(x, (Module, Optimizer, GradScaler)):
                 self._below(self._record("dict", attributes, tuple(attributes), name))
             else:
                 keys = tuple(n for n in self.names if n in attributes or _shadows(type(x), n))

@@ -52,7 +52,7 @@ class Traced:
         self._given_up: str | None = None
 
     def __call__(self, *args, **kwargs):
-        if self._given_up or local.recorder is not None or local.tracing or local.level is not None or local.careful:
+        if self._given_up or local.recorder is not None or local.tracing or local.level is not None or local.watched:
             return self._function(*args, **kwargs)
         given, structure = flatten((args, kwargs)) if args or kwargs else ((), NO_ARGUMENTS)
         key = self.key(given, structure)
@@ -203,6 +203,7 @@ def _modes() -> tuple:
         local.grad,
         local.inference,
         local.taylor,
+        local.autocast,
         dtypes._default,
         devices._global_default,
         devices._local.__dict__.get("stack"),

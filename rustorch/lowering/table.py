@@ -37,7 +37,7 @@ class Op:
         "name", "namespace", "kind", "body", "lower", "params", "required", "defaults", "keyword_only",
         "lifts", "variadic", "aliases", "method", "function", "inplace", "out", "strides", "differentiable",
         "dear", "saves", "fields", "vjp_rule", "vjp_uses_output", "known_names", "known_rule", "grad_name", "always_lift", "scatter", "doc",
-        "also", "lacks",
+        "also", "lacks", "autocast",
     )  # fmt: skip
 
     def __init__(self, body: Callable, kind: str, *, name=None, namespace="torch", promote=None, aliases=(),
@@ -84,6 +84,7 @@ class Op:
         self.scatter = scatter
         self.doc = body.__doc__
         self.lacks = lacks  # (tensor arguments or None for all, whose derivative PyTorch lacks; its error message)
+        self.autocast = None  # device type to the rule of `rustorch.lowering.autocast`
         self.also = also  # further namespaces with the same op: ``torch.relu`` beside ``nn.functional.relu``
 
     def __call__(self, *args, **kwargs):

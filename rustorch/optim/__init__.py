@@ -1,6 +1,6 @@
 """Optimizers: one file per method; a step is one node whatever the number of parameters."""
 
-from rustorch.optim import lr_scheduler as lr_scheduler
+from rustorch.optim import lr_scheduler as lr_scheduler, swa_utils as swa_utils
 from rustorch.optim.adam import Adam as Adam
 from rustorch.optim.adamw import AdamW as AdamW
 from rustorch.optim.lbfgs import LBFGS as LBFGS

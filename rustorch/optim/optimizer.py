@@ -12,6 +12,7 @@ from collections import OrderedDict, defaultdict
 from itertools import chain
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from rustorch.eager.hooks import RemovableHandle
@@ -22,8 +23,10 @@ from rustorch.eager.state import local
 from rustorch.eager.storage import flush
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of, write
+from rustorch.lowering.promote import weak
 from rustorch.lowering.table import Op
 from rustorch.lowering.template import ARRAY, NUMBER, Group
+from rustorch.optim._counts import counted
 
 
 class _Required:
@@ -48,6 +51,7 @@ class Optimizer:
 
     # What a method is made of; see `Adam` for an example.
     slots: tuple[str, ...] = ()  # per-parameter state, zeros at first
+    found_inf: Tensor | None = None  # set by `amp.GradScaler` for one step: not zero skips it
 
     def __init__(self, params, defaults: dict):
         self.defaults = defaults
@@ -181,26 +185,22 @@ class Optimizer:
     def _record(self) -> list:
         batches = self.advance()
         out = []
-        for parts in batches.values():
-            out.extend(self._record_batch(parts))
+        for device, parts in batches.items():
+            out.extend(
+                self._record_batch(parts, self.found_inf if self.found_inf is None else self.found_inf.to(device))
+            )
         if local.recorder is not None:
             local.recorder.stepped(self, batches, out)
         return out
 
     def advance(self) -> dict:
-        """Count a step for every parameter that has a gradient: device to ``(group, step, parameters)``."""
+        """Count a step for every parameter that has a gradient: device to ``(group, step, parameters)``.
+
+        ``step`` is this step's number, or the tensor that counts the steps before it.
+        """
         batches: dict = {}
         for group in self.param_groups:
-            by_step: dict = {}
-            for p in group["params"]:
-                if p._grad is None:
-                    continue
-                state = self.state[p]
-                if len(state) == 0:
-                    self.init_state(group, p, state)
-                state["step"] += 1
-                by_step.setdefault((p.device, state["step"]), []).append(p)
-            for (device, step), params in by_step.items():
+            for (device, step), params in counted(self, group).items():
                 batches.setdefault(device, []).append((group, step, params))
         return batches
 
@@ -210,11 +210,12 @@ class Optimizer:
         for name in self.slots_of(group):
             state[name] = from_host(np.zeros(p.shape, p.dtype.numpy), p.device)
 
-    def _record_batch(self, parts) -> list:
+    def _record_batch(self, parts, skip: Tensor | None) -> list:
         inputs: list = []
         numbers: list = []
         template: list = []
         written: list = []
+        counts: list = []
         for group, step, params in parts:
             slots = self.slots_of(group)
             values = self.numbers_of(group)
@@ -224,11 +225,22 @@ class Optimizer:
                 marks.append(ARRAY if isinstance(x, Tensor) else NUMBER)
             column = Group((ARRAY,) * len(params))
             inputs.extend(node_of(value) for value in values if isinstance(value, Tensor))
-            numbers.extend((*runtime_numbers(values), step))
+            numbers.extend(runtime_numbers(values))
+            if isinstance(step, Tensor):
+                counts.append(step)
+                inputs.append(node_of(step))
+            else:
+                numbers.append(step)
             inputs.extend(node_of(t) for column_ in arrays for t in column_)
-            template.append(Group((self.static_of(group), Group(marks), NUMBER, Group((column,) * len(arrays)))))
+            count = Group((ARRAY,)) if isinstance(step, Tensor) else NUMBER
+            template.append(Group((self.static_of(group), Group(marks), count, Group((column,) * len(arrays)))))
             written.extend(t for p in params for t in (p, *(self.state[p][s] for s in slots)))
-        node = apply_node(_step_op(type(self)), (Group(template),), inputs, tuple(numbers))
+        written.extend(counts)
+        arguments = (Group(template),)
+        if skip is not None:
+            arguments += (ARRAY,)
+            inputs.append(node_of(skip))
+        node = apply_node(_step_op(type(self)), arguments, inputs, tuple(numbers))
         results = [select(node, i) for i in range(len(written))]
         for t, new in zip(written, results):
             write(t, new)
@@ -369,14 +381,20 @@ def _step_op(cls: type) -> Op:
     op = _step_ops.get(cls)
     if op is None:
 
-        def step(groups):
-            out = []
+        def step(groups, skip=None):
+            def kept(new, old):
+                return new.astype(old.dtype) if skip is None else jnp.where(skip > 0, old, new.astype(old.dtype))
+
+            out, counts = [], []
             for static, numbers, count, columns in groups:
+                if isinstance(count, tuple):  # of one tensor, which the formula takes for the number that it holds
+                    counts.append(kept(count[0] + 1, count[0]))
+                    count = weak(count[0].astype(jnp.int64) + 1)
                 update = _traced_once(cls.update, static)
                 for row in zip(*columns):
                     new = update(numbers, count, *row)
-                    out.extend(x.astype(old.dtype) for x, old in zip(new, (row[0], *row[2:])))
-            return tuple(out)
+                    out.extend(kept(x, old) for x, old in zip(new, (row[0], *row[2:])))
+            return (*out, *counts)
 
         op = _step_ops[cls] = Op(
             step, "op", name=cls.__name__.lower() + "_step", method=False, function=False,

@@ -9,6 +9,7 @@ from rustorch.autograd.function import Function
 from rustorch.autograd.functions import backward
 from rustorch.autograd.recompute import Region, tensors_behind
 from rustorch.autograd.transforms.tree import flatten
+from rustorch.eager.autocast import resumed
 from rustorch.eager.generator import default_generator
 from rustorch.eager.modes import enable_grad
 from rustorch.eager.state import local
@@ -116,7 +117,7 @@ class CheckpointFunction(Function):
     def forward(ctx, run_function, preserve_rng_state, *args):
         """Call the function without recording its gradient."""
         check_backward_validity(args)
-        ctx.run_function, ctx.preserve = run_function, preserve_rng_state
+        ctx.run_function, ctx.preserve, ctx.autocast = run_function, preserve_rng_state, local.autocast
         ctx.state = default_generator.get_state() if preserve_rng_state else None
         ctx.others = [None if isinstance(a, Tensor) else a for a in args]
         ctx.places = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
@@ -140,7 +141,7 @@ class CheckpointFunction(Function):
         for t, flag in zip(inputs, flags):
             if flag:
                 t.requires_grad_()
-        with _at(ctx.state), enable_grad():
+        with _at(ctx.state), resumed(ctx.autocast), enable_grad():
             outputs = ctx.run_function(*inputs)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         pairs = [(o, g) for o, g in zip(outputs, grads) if isinstance(o, Tensor) and o.requires_grad]

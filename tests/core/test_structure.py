@@ -13,8 +13,10 @@ FLOORS = [
     {"eager"},
     {"autograd", "linalg", "fft", "special", "random", "signal"},
     {"func"},
-    {"nn", "optim"},
-    {"utils", "jit", "distributed", "serialization", "cuda", "backends"},
+    {"nn"},
+    {"optim"},
+    {"amp"},
+    {"utils", "jit", "distributed", "serialization", "cuda", "cpu", "backends"},
     {"interop", "compat"},
     {"stubs", "__main__"},
 ]

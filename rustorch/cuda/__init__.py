@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rustorch.cuda import amp as amp
 from rustorch.devices import Device
 from rustorch.eager.legacy import types_of
 from rustorch.lowering.placement import devices_of, jax_device
