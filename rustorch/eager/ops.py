@@ -18,6 +18,7 @@ from rustorch.eager import (
     overloads,
     overloads_shape,
     random,
+    recurrent,
     rehandle,
     viewops,
     windows,
@@ -34,7 +35,7 @@ for _module in pkgutil.iter_modules(_definitions.__path__):
 
 NAMESPACES: dict[str, dict] = {"torch": {}}
 # These register what they define as they are imported.
-SOURCES = (creation, dynamic, inquiry, legacy, overloads, overloads_shape, random, rehandle, windows)
+SOURCES = (creation, dynamic, inquiry, legacy, overloads, overloads_shape, random, recurrent, rehandle, windows)
 
 
 def _publish(op) -> None:
