@@ -94,14 +94,19 @@ def _pad_packed_sequence(data, batch_sizes, batch_first, padding_value, total_le
 def pad_sequence(sequences, batch_first, padding_value, padding_side):
     """Sequences (L_i, …) as one batch (max L, N, …), the missing steps filled up."""
     check(len(sequences) > 0, "received an empty list of sequences")
-    check(padding_side in ("left", "right"), f"Expected padding_side to be one of left or right, but got {padding_side}.")
+    check(
+        padding_side in ("left", "right"), f"Expected padding_side to be one of left or right, but got {padding_side}."
+    )
     first = sequences[0]
     check(first.ndim > 0, "ArrayRef: invalid slice, N = 1; size = 0")
     steps = max(s.shape[0] for s in sequences)
     rows = []
     for s in sequences:
         for i, (a, b) in enumerate(zip(first.shape[1:], s.shape[1:]), 1):
-            check(a == b, f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {i}")
+            check(
+                a == b,
+                f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {i}",
+            )
         gap = steps - s.shape[0]
         s = s if s.dtype is first.dtype else s.to(first.dtype)
         if gap:

@@ -59,7 +59,10 @@ def _stack(name, cell, x, hx, params, has_biases, num_layers, dropout, train, bi
     check(len(params) % each == 0, f"MatrixRef: ArrayRef size {len(params)} not divisible by stride {each}")
     directions = 2 if bidirectional else 1
     last = each * directions * num_layers
-    check(len(params) >= last, f"ArrayRef: invalid slice, N = {last - each * directions}; M = {each * directions}; size = {len(params)}")
+    check(
+        len(params) >= last,
+        f"ArrayRef: invalid slice, N = {last - each * directions}; M = {each * directions}; size = {len(params)}",
+    )
     check(
         all(h.shape[0] == num_layers * directions for h in hx),
         "Expected more hidden states in stacked_rnn" if hx[0].shape[0] < num_layers * directions
