@@ -51,5 +51,6 @@ from .recurrent import (
     rnn as rnn,
     rnn_step as rnn_step,
     rnn_vjp as rnn_vjp,
+    total_bias as total_bias,
 )
 from .sums import column_sum as column_sum, once as once, row_sum as row_sum

@@ -7,12 +7,18 @@ is run again, and it is plain ``jax.numpy``, so that it can be differentiated fu
 
 Shapes: ``x`` (T, N, I), states (N, H), ``w_ih`` (kH, I), ``w_hh`` (kH, H). ``alive`` (T, N) says which steps exist: a
 state stands still where it is False, which is right in both directions (a reversed sequence waits in its first state
-until its own end). Time leads, so that a step reads one contiguous block; unrolling the loop gained nothing.
+until its own end). Time leads, so that a step reads one contiguous block.
+
+Measured on a 2-core x86 (T 128, N 32, I = H = 256, LSTM, forward and gradient): the bias added inside the loop, where
+it joins the step's own pass, took 15% less than outside; one tanh over all gates 5% less than one for each; the
+gradients of both weights as one product 10% less than two. Unrolling the loop, or a weight transposed ahead of it,
+gained nothing: the time is in the products.
 """
 
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from .sums import column_sum, wide
@@ -26,11 +32,18 @@ def _product(a, b, i, j):
     return lax.dot_general(a, b, (((i,), (j,)), ((), ())))
 
 
-def from_inputs(x, w_ih, bias):
+def from_inputs(x, w_ih):
     """What the inputs of all steps add to the gates: (T, N, kH)."""
-    gates = _product(_rows(x), w_ih, 1, 1)
-    gates = gates if bias is None else gates + bias
-    return gates.reshape(*x.shape[:-1], w_ih.shape[0])
+    return _product(_rows(x), w_ih, 1, 1).reshape(*x.shape[:-1], w_ih.shape[0])
+
+
+def total_bias(b_ih, b_hh):
+    """The sum of two biases, of which either may be missing."""
+    return _plus(b_ih, b_hh)
+
+
+def _biased(arguments, bias):
+    return arguments if bias is None else arguments + bias
 
 
 def _preceding(first, states, reverse):
@@ -71,14 +84,21 @@ def _sigmoid(x):
     return 0.5 * jnp.tanh(0.5 * x) + 0.5
 
 
-def _input_gradients(dgates, x, w_ih, b_ih, needs):
-    """For the inputs, their weight, and the bias, from the cotangents of the gates' arguments."""
-    rows = _rows(dgates)
-    return (
-        _product(rows, w_ih, 1, 0).reshape(x.shape) if needs[0] else None,
-        _product(rows, _rows(x), 0, 0) if needs[1] else None,
-        column_sum(rows).astype(b_ih.dtype) if needs[2] and b_ih is not None else None,
-    )
+def _weight_gradients(d, x, before, needs):
+    """For ``w_ih`` and ``w_hh``: ``d.T @ [x, before]`` as one product where both are needed."""
+    d, x, before = _rows(d), _rows(x), _rows(before)
+    if needs[0] and needs[1]:
+        both = _product(d, jnp.concatenate([x, before], -1), 0, 0)
+        return both[:, : x.shape[-1]], both[:, x.shape[-1] :]
+    return tuple(_product(d, each, 0, 0) if need else None for each, need in zip((x, before), needs))
+
+
+def _input_gradient(d, x, w_ih, need):
+    return _product(_rows(d), w_ih, 1, 0).reshape(x.shape) if need else None
+
+
+def _bias_gradient(d, bias, need):
+    return column_sum(_rows(d)).astype(bias.dtype) if need and bias is not None else None
 
 
 # --- LSTM -----------------------------------------------------------------------------------------
@@ -86,12 +106,21 @@ def _input_gradients(dgates, x, w_ih, b_ih, needs):
 
 def lstm_step(arguments, h, c, w_hh, w_hr=None):
     """The next state, and the activations i, f, g, o (N, 4H), from the inputs' share of the gates."""
-    i, f, g, o = _parts(arguments + _product(h, w_hh, 1, 1), 4)
-    i, f, g, o = _sigmoid(i), _sigmoid(f), jnp.tanh(g), _sigmoid(o)
+    arguments = (arguments + _product(h, w_hh, 1, 1)).astype(wide(h.dtype))
+    # The logistic function through tanh, so that all four gates are one pass: σ(a) = tanh(a / 2) / 2 + 1 / 2.
+    half, shift = _columns(c.shape[-1], arguments.dtype)
+    active = jnp.tanh(arguments * half) * half + shift
+    i, f, g, o = jnp.split(active, 4, -1)
     new_c = f * c.astype(f.dtype) + i * g
     new_h = (o * jnp.tanh(new_c)).astype(h.dtype)
     new_h = new_h if w_hr is None else _product(new_h, w_hr, 1, 1)
-    return new_h, new_c.astype(c.dtype), jnp.concatenate([i, f, g, o], -1).astype(h.dtype)
+    return new_h, new_c.astype(c.dtype), active.astype(h.dtype)
+
+
+def _columns(size, dtype):
+    """Scale and shift that make tanh the activation of each of the gates i, f, g, o."""
+    half = np.repeat([0.5, 0.5, 1.0, 0.5], size).astype(dtype)
+    return half, 1 - half
 
 
 def lstm(x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, alive=None, *, reverse=False):
@@ -100,15 +129,15 @@ def lstm(x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, alive=None, *, 
     ``cells`` (T, N, H) are the cell states, ``gates`` (T, N, 4H) the activations i, f, g, o. With ``w_hr`` (P, H)
     outputs are projected, and ``h0`` (N, P), ``w_hh`` (4H, P); otherwise P = H.
     """
-    arguments = from_inputs(x, w_ih, None if b_ih is None else b_ih + b_hh)
+    bias = total_bias(b_ih, b_hh)
 
     def step(carry, at):
         (h, c), (a, live) = carry, at
-        new_h, new_c, active = lstm_step(a, h, c, w_hh, w_hr)
+        new_h, new_c, active = lstm_step(_biased(a, bias), h, c, w_hh, w_hr)
         h, c = _held(live, new_h, h), _held(live, new_c, c)
         return (h, c), (h, c, active)
 
-    (h, c), (y, cells, gates) = lax.scan(step, (h0, c0), (arguments, alive), reverse=reverse)
+    (h, c), (y, cells, gates) = lax.scan(step, (h0, c0), (from_inputs(x, w_ih), alive), reverse=reverse)
     return y, h, c, cells, gates
 
 
@@ -117,6 +146,7 @@ def lstm_vjp(ct, out, x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, al
     ct_y, ct_h, ct_c, ct_cells, ct_gates = ct
     y, _, _, cells, gates = out
     keep_h = needs[7]
+    is_g = np.repeat([False, False, True, False], c0.shape[-1])
 
     def step(carry, at):
         dh, dc = carry
@@ -127,28 +157,24 @@ def lstm_vjp(ct, out, x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, al
         i, f, g, o = _parts(a, 4)
         top = jnp.tanh(cell.astype(i.dtype))
         dm = dh if w_hr is None else _product(dh, w_hr, 1, 0)
-        ei, ef, eg, eo = (None,) * 4 if ct_gate is None else _parts(ct_gate, 4)
         dc = dc + dm * o * (1 - top * top)
-        args = [
-            _plus(ei, dc * g) * i * (1 - i),
-            _plus(ef, dc * before) * f * (1 - f),
-            _plus(eg, dc * i) * (1 - g * g),
-            _plus(eo, dm * top) * o * (1 - o),
-        ]
-        d = _zero_unless(live, jnp.concatenate(args, -1).astype(a.dtype))
+        d = jnp.concatenate([dc * g, dc * before, dc * i, dm * top], -1)
+        a = a.astype(d.dtype)
+        d = _plus(ct_gate, d) * jnp.where(is_g, 1 - a * a, a * (1 - a))
+        d = _zero_unless(live, d.astype(h0.dtype))
         back = (_plus(dh_by, _product(d, w_hh, 1, 0)), _plus(dc_by, (dc * f).astype(cell.dtype)))
         return back, (d, dh if keep_h else None)
 
     start = _start(ct_h, h0), _start(ct_c, c0)
     series = (alive, ct_y, ct_cells, ct_gates, cells, _preceding(c0, cells, reverse), gates)
     (dh0, dc0), (d, dh) = lax.scan(step, start, series, reverse=not reverse)
-    dx, dw_ih, db = _input_gradients(d, x, w_ih, b_ih, (needs[0], needs[3], needs[5] or needs[6]))
-    dw_hh = _product(_rows(d), _rows(_preceding(h0, y, reverse)), 0, 0) if needs[4] else None
+    dw_ih, dw_hh = _weight_gradients(d, x, _preceding(h0, y, reverse), needs[3:5])
+    db = _bias_gradient(d, b_ih, needs[5] or needs[6])
     dw_hr = None
     if needs[7]:
         o = gates[..., 3 * c0.shape[-1] :]
         dw_hr = _product(_rows(dh), _rows(o * jnp.tanh(cells)), 0, 0)
-    return dx, dh0, dc0, dw_ih, dw_hh, db, db, dw_hr
+    return _input_gradient(d, x, w_ih, needs[0]), dh0, dc0, dw_ih, dw_hh, db, db, dw_hr
 
 
 # --- GRU ------------------------------------------------------------------------------------------
@@ -156,25 +182,26 @@ def lstm_vjp(ct, out, x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, al
 
 def gru_step(arguments, h, w_hh, b_hh=None):
     """The next state, and r, z, n and n's share of the state (N, 4H), from the inputs' share of the gates."""
-    s = _product(h, w_hh, 1, 1)
-    ar, az, an = _parts(arguments, 3)
-    sr, sz, q = _parts(s if b_hh is None else s + b_hh, 3)
-    r, z = _sigmoid(ar + sr), _sigmoid(az + sz)
-    n = jnp.tanh(an + r * q)
-    return (n + z * (h - n)).astype(h.dtype), jnp.concatenate([r, z, n, q], -1).astype(h.dtype)
+    size, kind = h.shape[-1], wide(h.dtype)
+    share = _product(h, w_hh, 1, 1)
+    share = (share if b_hh is None else share + b_hh).astype(kind)
+    arguments, q = arguments.astype(kind), share[:, 2 * size :]
+    rz = _sigmoid(arguments[:, : 2 * size] + share[:, : 2 * size])
+    r, z = jnp.split(rz, 2, -1)
+    n = jnp.tanh(arguments[:, 2 * size :] + r * q)
+    return (n + z * (h - n)).astype(h.dtype), jnp.concatenate([rz, n, q], -1).astype(h.dtype)
 
 
 def gru(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, alive=None, *, reverse=False):
     """``(y, h, gates)``: outputs (T, N, H), the last state, and r, z, n and n's share of the state (T, N, 4H)."""
-    arguments = from_inputs(x, w_ih, b_ih)
 
     def step(h, at):
         a, live = at
-        new, active = gru_step(a, h, w_hh, b_hh)
+        new, active = gru_step(_biased(a, b_ih), h, w_hh, b_hh)
         h = _held(live, new, h)
         return h, (h, active)
 
-    h, (y, gates) = lax.scan(step, h0, (arguments, alive), reverse=reverse)
+    h, (y, gates) = lax.scan(step, h0, (from_inputs(x, w_ih), alive), reverse=reverse)
     return y, h, gates
 
 
@@ -183,7 +210,6 @@ def gru_vjp(ct, out, x, h0, w_ih, w_hh, b_ih=None, b_hh=None, alive=None, *, rev
     ct_y, ct_h, ct_gates = ct
     y, _, gates = out
     before = _preceding(h0, y, reverse)
-    size = h0.shape[-1]
 
     def step(dh, at):
         live, ct_y, ct_gate, h, a = at
@@ -196,18 +222,15 @@ def gru_vjp(ct, out, x, h0, w_ih, w_hh, b_ih=None, b_hh=None, alive=None, *, rev
         dr = _plus(er, dn * q) * r * (1 - r)
         dz = _plus(ez, dh * (h - n)) * z * (1 - z)
         dq = _plus(eq, dn * r)
-        d = _zero_unless(live, jnp.concatenate([dr, dz, dq], -1).astype(a.dtype))
-        dn = _zero_unless(live, dn.astype(a.dtype))
+        di, d = (_zero_unless(live, jnp.concatenate([dr, dz, last], -1).astype(a.dtype)) for last in (dn, dq))
         back = (dh * z).astype(a.dtype) + _product(d, w_hh, 1, 0)
-        return _plus(by, back), (d, dn)
+        return _plus(by, back), (di, d)
 
-    dh0, (d, dn) = lax.scan(step, _start(ct_h, h0), (alive, ct_y, ct_gates, before, gates), reverse=not reverse)
-    need_w, need_b = needs[3], needs[5] and b_hh is not None
-    dw_hh = _product(_rows(d), _rows(before), 0, 0) if need_w else None
-    db_hh = column_sum(_rows(d)).astype(b_hh.dtype) if need_b else None
-    inputs = jnp.concatenate([d[..., : 2 * size], dn], -1)
-    dx, dw_ih, db_ih = _input_gradients(inputs, x, w_ih, b_ih, (needs[0], needs[2], needs[4]))
-    return dx, dh0, dw_ih, dw_hh, db_ih, db_hh
+    dh0, (di, d) = lax.scan(step, _start(ct_h, h0), (alive, ct_y, ct_gates, before, gates), reverse=not reverse)
+    dw_ih = _weight_gradients(di, x, before, (needs[2], False))[0]
+    dw_hh = _weight_gradients(d, x, before, (False, needs[3]))[1]
+    db_ih, db_hh = _bias_gradient(di, b_ih, needs[4]), _bias_gradient(d, b_hh, needs[5])
+    return _input_gradient(di, x, w_ih, needs[0]), dh0, dw_ih, dw_hh, db_ih, db_hh
 
 
 # --- RNN ------------------------------------------------------------------------------------------
@@ -221,14 +244,14 @@ def rnn_step(arguments, h, w_hh, relu=False):
 
 def rnn(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, alive=None, *, relu=False, reverse=False):
     """``(y, h)``: outputs (T, N, H) and the last state of h' = tanh (or relu) of W x + U h + b."""
-    arguments = from_inputs(x, w_ih, None if b_ih is None else b_ih + b_hh)
+    bias = total_bias(b_ih, b_hh)
 
     def step(h, at):
         a, live = at
-        h = _held(live, rnn_step(a, h, w_hh, relu), h)
+        h = _held(live, rnn_step(_biased(a, bias), h, w_hh, relu), h)
         return h, h
 
-    h, y = lax.scan(step, h0, (arguments, alive), reverse=reverse)
+    h, y = lax.scan(step, h0, (from_inputs(x, w_ih), alive), reverse=reverse)
     return y, h
 
 
@@ -243,6 +266,6 @@ def rnn_vjp(ct, out, x, h0, w_ih, w_hh, b_ih=None, b_hh=None, alive=None, *, rel
         return _plus(_rest(live, dh), _product(d, w_hh, 1, 0)), d
 
     dh0, d = lax.scan(step, _start(ct[1], h0), (alive, ct[0], y), reverse=not reverse)
-    dx, dw_ih, db = _input_gradients(d, x, w_ih, b_ih, (needs[0], needs[2], needs[4] or needs[5]))
-    dw_hh = _product(_rows(d), _rows(_preceding(h0, y, reverse)), 0, 0) if needs[3] else None
-    return dx, dh0, dw_ih, dw_hh, db, db
+    dw_ih, dw_hh = _weight_gradients(d, x, _preceding(h0, y, reverse), needs[2:4])
+    db = _bias_gradient(d, b_ih, needs[4] or needs[5])
+    return _input_gradient(d, x, w_ih, needs[0]), dh0, dw_ih, dw_hh, db, db

@@ -104,8 +104,10 @@ def _check_cell(input, w_ih, w_hh, *states):
     _check_types(w_ih, input, *states, w_hh)
 
 
-def _both(b_ih, b_hh):
-    return b_ih if b_hh is None else b_hh if b_ih is None else b_ih + b_hh
+def _arguments(input, w_ih, *biases):
+    """The share of the gates that a step's state does not enter."""
+    arguments, bias = kernels.from_inputs(input, w_ih), kernels.total_bias(*biases)
+    return arguments if bias is None else arguments + bias
 
 
 @op(method=False, out=False, grad_name="ThnnFusedLstmCellBackward0")
@@ -116,7 +118,7 @@ def lstm_cell(input, hx: tuple, w_ih, w_hh, b_ih=None, b_hh=None):
     """
     check(len(hx) == 2, "lstm_cell expects two hidden states")
     _check_cell(input, w_ih, w_hh, *hx)
-    return kernels.lstm_step(kernels.from_inputs(input, w_ih, _both(b_ih, b_hh)), *hx, w_hh)[:2]
+    return kernels.lstm_step(_arguments(input, w_ih, b_ih, b_hh), *hx, w_hh)[:2]
 
 
 @op(method=False, out=False, grad_name="ThnnFusedGruCellBackward0")
@@ -126,18 +128,18 @@ def gru_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
     r, z = σ(W x + U h + b); n = tanh(Wₙ x + bₙ + r (Uₙ h + cₙ)); h' = (1 - z) n + z h.
     """
     _check_cell(input, w_ih, w_hh, hx)
-    return kernels.gru_step(kernels.from_inputs(input, w_ih, b_ih), hx, w_hh, b_hh)[0]
+    return kernels.gru_step(_arguments(input, w_ih, b_ih, None), hx, w_hh, b_hh)[0]
 
 
 @op(method=False, out=False, grad_name="TanhBackward0")
 def rnn_tanh_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
     """One step h' = tanh(W x + U h + b): ``input`` (N, I), ``hx`` (N, H)."""
     _check_cell(input, w_ih, w_hh, hx)
-    return kernels.rnn_step(kernels.from_inputs(input, w_ih, _both(b_ih, b_hh)), hx, w_hh)
+    return kernels.rnn_step(_arguments(input, w_ih, b_ih, b_hh), hx, w_hh)
 
 
 @op(method=False, out=False, grad_name="ReluBackward0")
 def rnn_relu_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
     """One step h' = max(0, W x + U h + b): ``input`` (N, I), ``hx`` (N, H)."""
     _check_cell(input, w_ih, w_hh, hx)
-    return kernels.rnn_step(kernels.from_inputs(input, w_ih, _both(b_ih, b_hh)), hx, w_hh, relu=True)
+    return kernels.rnn_step(_arguments(input, w_ih, b_ih, b_hh), hx, w_hh, relu=True)
