@@ -56,7 +56,7 @@ def _(needs, ct, out, input, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None
 
 @piece(dear=True, grad_name="StackBackward0")
 def gru_layer(input, h0, w_ih, w_hh, b_ih=None, b_hh=None, alive=None, reverse: bool = False):
-    """One GRU layer over a sequence (T, N, I), in one direction: ``(y, h, gates)``; as ``lstm_layer``, with 3H."""
+    """One GRU layer over a sequence (T, N, I), in one direction: ``(y, h, r, z, n, q)``; as ``lstm_layer``, with 3H."""
     _check_layer(input, (h0,), w_ih, w_hh, b_ih, b_hh)
     return kernels.gru(input, h0, w_ih, w_hh, b_ih, b_hh, alive, reverse=reverse)
 
