@@ -45,6 +45,13 @@ class Layout:
         return apply(gather.index_select, (x, 0, from_host(np.flatnonzero(self.mask), x.device)))
 
 
+def descending(lengths: Tensor, device) -> tuple[Tensor, Tensor]:
+    """Lengths in descending order, and which sequence has each; sorted on the host, which has to know them anyway."""
+    count = host(lengths)
+    order = np.argsort(-count, kind="stable")
+    return from_host(count[order]), from_host(order.astype(np.int64), device)
+
+
 @overload(method=False)
 def _pack_padded_sequence(input, lengths, batch_first):
     """The rows that exist of a padded batch, step by step, and how many each step has; ``lengths`` descend."""

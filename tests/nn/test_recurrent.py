@@ -316,6 +316,28 @@ def test_one_program_a_step():
     assert losses[2] < losses[0]
 
 
+def test_packed_sequences_do_not_cut_the_step():
+    net = rustorch.nn.GRU(2, 3)
+    optimizer = rustorch.optim.SGD(net.parameters(), lr=0.1)
+    rnn = rustorch.nn.utils.rnn
+
+    def step(x):
+        optimizer.zero_grad()
+        packed = rnn.pack_padded_sequence(x * 2, [1, 3], enforce_sorted=False)
+        loss = rnn.pad_packed_sequence(net(packed)[0])[0].square().mean()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    x = rustorch.ones(3, 2, 2)
+    for _ in range(3):
+        step(x)
+    before = counters()
+    step(x), step(x)
+    after = counters()
+    assert (after["compiled"], after["dispatched"]) == (before["compiled"], before["dispatched"] + 2)
+
+
 def zeros(lib, *shape, **options):
     return lib.zeros(*shape, **options)
 

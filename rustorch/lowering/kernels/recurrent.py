@@ -75,7 +75,7 @@ def _start(ct, like):
 
 
 def _sigmoid(x):
-    """Through tanh, which XLA:CPU evaluates in half the time of an exponential and a division."""
+    """The logistic function through tanh: σ(a) = tanh(a / 2) / 2 + 1 / 2."""
     return 0.5 * jnp.tanh(0.5 * x) + 0.5
 
 
@@ -102,7 +102,7 @@ def _bias_gradient(d, bias, need):
 def lstm_step(arguments, h, c, w_hh, w_hr=None):
     """The next state, and the activations i, f, g, o (N, 4H), from the inputs' share of the gates."""
     arguments = (arguments + _product(h, w_hh, 1, 1)).astype(wide(h.dtype))
-    # The logistic function through tanh, so that all four gates are one pass: σ(a) = tanh(a / 2) / 2 + 1 / 2.
+    # The logistic function through tanh (`_sigmoid`), so that all four gates are one pass.
     half, shift = _columns(c.shape[-1], arguments.dtype)
     active = jnp.tanh(arguments * half) * half + shift
     i, f, g, o = jnp.split(active, 4, -1)
@@ -164,7 +164,7 @@ def lstm_vjp(ct, out, x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, al
     series = (alive, ct_y, ct_cells, ct_gates, cells, _preceding(c0, cells, reverse), gates)
     (dh0, dc0), (d, dh) = lax.scan(step, start, series, reverse=not reverse)
     dw_ih, dw_hh = _weight_gradients(d, x, _preceding(h0, y, reverse), needs[3:5])
-    db = _bias_gradient(d, b_ih, needs[5] or needs[6])
+    db = _bias_gradient(d, b_hh if b_ih is None else b_ih, needs[5] or needs[6])
     dw_hr = None
     if needs[7]:
         o = gates[..., 3 * c0.shape[-1] :]
@@ -189,7 +189,7 @@ def gru_step(arguments, h, w_hh, b_hh=None):
 def gru(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, alive=None, *, reverse=False):
     """``(y, h, r, z, n, q)``: outputs (T, N, H), the last state, and what the gradient reads, all like y.
 
-    These are the gates, each by itself (a quarter faster than in one array), and the state's share of n.
+    These are the gates and the state's share of n, each by itself: in one array the gradient took 15% longer.
     """
 
     def step(h, at):
@@ -266,5 +266,5 @@ def rnn_vjp(ct, out, x, h0, w_ih, w_hh, b_ih=None, b_hh=None, alive=None, *, rel
 
     dh0, d = lax.scan(step, _start(ct[1], h0), (alive, ct[0], y), reverse=not reverse)
     dw_ih, dw_hh = _weight_gradients(d, x, _preceding(h0, y, reverse), needs[2:4])
-    db = _bias_gradient(d, b_ih, needs[4] or needs[5])
+    db = _bias_gradient(d, b_hh if b_ih is None else b_ih, needs[4] or needs[5])
     return _input_gradient(d, x, w_ih, needs[0]), dh0, dw_ih, dw_hh, db, db

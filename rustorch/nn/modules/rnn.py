@@ -5,6 +5,7 @@ import numbers
 import warnings
 
 from rustorch.eager import ops as T
+from rustorch.eager.dynamic import host
 from rustorch.nn import init
 from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import Parameter
@@ -156,7 +157,7 @@ class RNNBase(Module):
 
     def _batch_size(self, input, batch_sizes):
         if batch_sizes is not None:
-            return int(batch_sizes[0])
+            return int(host(batch_sizes)[0])  # of the host's array: an index would be one more program
         return input.shape[0 if self.batch_first else 1]
 
     def get_expected_hidden_size(self, input, batch_sizes):

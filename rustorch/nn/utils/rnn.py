@@ -118,14 +118,11 @@ def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True)
     >>> torch.nn.utils.rnn.pack_padded_sequence(torch.tensor([[1, 2], [3, 0]]), [2, 1]).batch_sizes
     tensor([2, 1])
     """
-    if isinstance(lengths, Tensor):
-        lengths = lengths.to(dtypes.int64)
-    else:
+    if not isinstance(lengths, Tensor):
         lengths = as_tensor(lengths, dtype=dtypes.int64, device="cpu")
     order = None
     if not enforce_sorted:
-        lengths, order = T.sort(lengths, descending=True)
-        order = order.to(input.device)
+        lengths, order = _packed.descending(lengths, input.device)
         input = input.index_select(0 if batch_first else 1, order)
     data, batch_sizes = T._pack_padded_sequence(input, lengths, batch_first)
     return PackedSequence(data, batch_sizes, order, None)
