@@ -18,6 +18,7 @@ from rustorch.eager import (
     overloads,
     overloads_shape,
     random,
+    recurrent,
     rehandle,
     viewops,
     windows,
@@ -36,7 +37,7 @@ _COMPOSED = autocast.attach({name: entry.function for name, entry in OVERLOADS.i
 
 NAMESPACES: dict[str, dict] = {"torch": {}}
 # These register what they define as they are imported.
-SOURCES = (creation, dynamic, inquiry, legacy, overloads, overloads_shape, random, rehandle, windows)
+SOURCES = (creation, dynamic, inquiry, legacy, overloads, overloads_shape, random, recurrent, rehandle, windows)
 
 
 def _publish(op) -> None:

@@ -46,7 +46,7 @@ def lower_vjp(sig, arrays, numbers):
     ct = tuple(next(cotangents) if g else None for g in given)
     if forward.op.vjp_rule is not None:
         args = fill(forward.template, primals, numbers)
-        ct = _filled(ct, forward)
+        ct = ct if forward.op.vjp_takes_missing else _filled(ct, forward)
         head = (needs, ct[0] if single else ct)
         if uses_output:
             head += (outs[0] if single else tuple(outs),)

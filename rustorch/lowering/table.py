@@ -36,8 +36,8 @@ class Op:
     __slots__ = (
         "name", "namespace", "kind", "body", "lower", "params", "required", "defaults", "keyword_only",
         "lifts", "variadic", "aliases", "method", "function", "inplace", "out", "strides", "differentiable",
-        "dear", "saves", "fields", "vjp_rule", "vjp_uses_output", "known_names", "known_rule", "grad_name", "always_lift", "scatter", "doc",
-        "also", "lacks", "autocast",
+        "dear", "saves", "fields", "vjp_rule", "vjp_uses_output", "vjp_takes_missing", "known_names", "known_rule",
+        "grad_name", "always_lift", "scatter", "doc", "also", "lacks", "autocast",
     )  # fmt: skip
 
     def __init__(self, body: Callable, kind: str, *, name=None, namespace="torch", promote=None, aliases=(),
@@ -77,6 +77,7 @@ class Op:
         self.fields = fields  # names of several results: a ``torch.return_types`` tuple
         self.vjp_rule = None
         self.vjp_uses_output = False
+        self.vjp_takes_missing = False
         self.known_names: tuple[str, ...] = ()
         self.known_rule = None
         self.grad_name = grad_name or camel(self.name) + "Backward0"
@@ -91,16 +92,17 @@ class Op:
         """Apply the body to JAX arrays, so that bodies can call one another."""
         return self.lower(*args, **kwargs)
 
-    def vjp(self, rule=None, *, uses_output=False):
+    def vjp(self, rule=None, *, uses_output=False, missing=False):
         """Declare a closed-form gradient, where JAX's derived one is slow or not PyTorch's.
 
         ``rule(needs, ct, *args)`` or, with ``uses_output``, ``rule(needs, ct, out, *args)``
         gives one gradient per array argument in order (``None`` where ``needs`` is false);
-        it must itself be differentiable by JAX.
+        it must itself be differentiable by JAX. With ``missing``, the cotangents of results that
+        nothing depends on come as ``None`` instead of zeros.
         """
         if rule is None:
-            return lambda f: self.vjp(f, uses_output=uses_output)
-        self.vjp_rule, self.vjp_uses_output = rule, uses_output
+            return lambda f: self.vjp(f, uses_output=uses_output, missing=missing)
+        self.vjp_rule, self.vjp_uses_output, self.vjp_takes_missing = rule, uses_output, missing
         return rule
 
     def known(self, *names):

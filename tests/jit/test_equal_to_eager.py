@@ -138,6 +138,21 @@ def lstm():
     return Job(step, [net], [(numbers(i, 5, 5, 4), numbers(i, 5, 2)) for i in range(STEPS)])
 
 
+def lstm_layers():
+    net = nn.ModuleDict({"rnn": nn.LSTM(4, 6, 2, batch_first=True, dropout=0.2), "head": nn.Linear(6, 2)})
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+
+    def step(x, y):
+        loss = F.mse_loss(net["head"](net["rnn"](x)[0][:, -1]), y)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 0.5)
+        optimizer.step()
+        return loss
+
+    return Job(step, [net], [(numbers(i, 5, 5, 4), numbers(i, 5, 2)) for i in range(STEPS)])
+
+
 def gan_with_two_optimizers():
     make, judge = (
         nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)),
@@ -307,7 +322,7 @@ def mixed_precision():
     return Job(step, [net], [(numbers(i, 8, 6), labels(i, 8, 3)) for i in range(STEPS)])
 
 
-JOBS = [mlp, cnn, gpt_with_tied_weights, lstm, gan_with_two_optimizers, gradient_accumulation, moving_average, rebound_attributes,
+JOBS = [mlp, cnn, gpt_with_tied_weights, lstm, lstm_layers, gan_with_two_optimizers, gradient_accumulation, moving_average, rebound_attributes,
         maml, pinn_with_lbfgs, frozen_layers, scheduler_inside, mixed_precision]  # fmt: skip
 
 
@@ -347,7 +362,7 @@ def test_fifty_steps(make):
     close(flat(plain.extra()), flat(traced.extra()))
 
 
-@pytest.mark.parametrize("make", [mlp, cnn, gpt_with_tied_weights, lstm, gan_with_two_optimizers, moving_average, rebound_attributes,
+@pytest.mark.parametrize("make", [mlp, cnn, gpt_with_tied_weights, lstm, lstm_layers, gan_with_two_optimizers, moving_average, rebound_attributes,
                                   maml, frozen_layers, scheduler_inside, mixed_precision], ids=lambda f: f.__name__)  # fmt: skip
 def test_one_program_and_no_recording(make):
     job = make()

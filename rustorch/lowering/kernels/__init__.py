@@ -40,4 +40,17 @@ from .random import (
     random_bits as random_bits,
     uniform as uniform,
 )
+from .recurrent import (
+    from_inputs as from_inputs,
+    gru as gru,
+    gru_step as gru_step,
+    gru_vjp as gru_vjp,
+    lstm as lstm,
+    lstm_step as lstm_step,
+    lstm_vjp as lstm_vjp,
+    rnn as rnn,
+    rnn_step as rnn_step,
+    rnn_vjp as rnn_vjp,
+    total_bias as total_bias,
+)
 from .sums import column_sum as column_sum, once as once, row_sum as row_sum

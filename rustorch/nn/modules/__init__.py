@@ -129,6 +129,8 @@ from rustorch.nn.modules.rearrange import (
     UpsamplingBilinear2d,
     UpsamplingNearest2d,
 )  # fmt: skip
+from rustorch.nn.modules.rnn import GRU, LSTM, RNN, RNNBase
+from rustorch.nn.modules.rnn_cell import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from rustorch.nn.modules.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
 from rustorch.nn.modules.sparse import Embedding, EmbeddingBag
 from rustorch.nn.modules.transformer import (

@@ -1,5 +1,6 @@
 """Helpers around parameters and gradients, under PyTorch's names."""
 
+from rustorch.nn.utils import rnn as rnn
 from rustorch.nn.utils.clip_grad import (
     clip_grad_norm as clip_grad_norm,
     clip_grad_norm_ as clip_grad_norm_,
