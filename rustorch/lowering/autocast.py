@@ -80,6 +80,7 @@ ROWS = {
     "cpu": [
         (LOWER, _PRODUCTS),
         (LOWER, "tensordot nn.functional.affine_grid"),
+        (LOWER, "nn.functional.lstm_layer nn.functional.rnn_layer rnn_tanh_cell rnn_relu_cell"),
         (_contraction, "einsum"),
         (_inner, "inner"),
         (FLOAT, _functional(_LOSSES)),
@@ -101,6 +102,8 @@ ROWS = {
     "cuda": [
         (LOWER, _PRODUCTS),
         (LOWER, "einsum addmv addr mv"),
+        (LOWER, _functional("lstm_layer gru_layer rnn_layer")),
+        (LOWER, "lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell"),
         (FLOAT, _functional(_LOSSES)),
         (FLOAT, _functional("mse_loss cross_entropy multilabel_soft_margin_loss pairwise_distance cosine_similarity")),
         (_unweighted, _functional("l1_loss")),

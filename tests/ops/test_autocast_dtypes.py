@@ -109,12 +109,12 @@ COVERED = {
     "cross_entropy_loss": "cross_entropy", "nll_loss2d": "nll_loss", "linalg_vector_norm": "p_norm_dims", "norm": "p_norm_dims",
     "frobenius_norm": "p_norm_dims", "_lu_with_info": "lu", "multilabel_margin_loss_forward": "multilabel_margin_loss",
     "native_layer_norm": "layer_norm", "_addmm_activation": "addmm", "_scaled_dot_product_flash_attention": "attention_core",
-    "_native_multi_head_attention": "linear", "mkldnn_rnn_layer": "linear",
+    "_native_multi_head_attention": "linear", "mkldnn_rnn_layer": "lstm_layer",
 }  # fmt: skip
 PREFIXES = {
     "grid_sampler": "grid_sample", "_grid_sampler": "grid_sample", "reflection_pad": "pad", "replication_pad": "pad",
     "upsample": "interpolate_to", "_upsample": "interpolate_to", "_convolution": "conv2d", "convolution": "conv2d",
-    "cudnn_conv": "conv2d", "_thnn_fused": "linear", "lstm_cell": "linear", "gru_cell": "linear", "rnn_": "linear",
+    "cudnn_conv": "conv2d", "_thnn_fused": "lstm_layer",
     "fake_quantize": None, "fractional_max_pool": None, "ormqr": None,
 }  # fmt: skip
 
