@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 import pickle
-import tempfile
 from collections import OrderedDict
 from pathlib import Path
 
 from rustorch.devices import Device
 from rustorch.errors import RustorchRuntimeError
+from rustorch.files import write_whole
 
 _MAGIC = b"rustorch-1\n"
 # What a file may construct when only weights are wanted.
@@ -39,15 +38,7 @@ def save(obj, f, pickle_module=pickle, pickle_protocol=5, **_unused) -> None:
     if hasattr(f, "write"):
         f.write(data)
         return
-    path = Path(f)
-    handle, temporary = tempfile.mkstemp(dir=path.parent or ".", prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(f, data)
 
 
 class _WeightsOnly(pickle.Unpickler):

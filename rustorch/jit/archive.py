@@ -8,14 +8,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import tempfile
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from rustorch.errors import RustorchRuntimeError
+from rustorch.files import write_whole
 
 FORMAT, VERSION = "rustorch.jit", 1
 _MANIFEST, _WEIGHTS = "manifest.json", "weights.safetensors"
@@ -50,15 +49,7 @@ def write(f, manifest: dict, programs: dict[str, bytes], weights: dict[str, np.n
     if hasattr(f, "write"):
         f.write(out.getvalue())
         return
-    path = Path(f)
-    handle, temporary = tempfile.mkstemp(dir=path.parent or ".", prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(out.getvalue())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(f, out.getvalue())
 
 
 def read(f) -> tuple[dict, dict[str, bytes], dict[str, np.ndarray]]:

@@ -11,7 +11,6 @@ import gc
 import hashlib
 import os
 import platform
-import tempfile
 import time
 import zlib
 from contextlib import contextmanager, suppress
@@ -22,6 +21,7 @@ import jax
 import jaxlib
 from jax.experimental import serialize_executable
 
+from rustorch.files import write_whole
 from rustorch.lowering import observe
 
 MAX_BYTES = 1 << 30  # of the folder; what was used longest ago goes first
@@ -153,9 +153,7 @@ def _save(path: Path, program) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not _is_ours(path.parent) or len(content) > MAX_BYTES:
             return
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as f:
-            f.write(content)
-        os.replace(f.name, path)
+        write_whole(path, content)
         _prune(path.parent)
     except Exception:  # a full disk, a program that cannot be serialised
         return

@@ -7,7 +7,7 @@ import rustorch
 
 ROOT = Path(rustorch.__file__).parent
 FLOORS = [
-    {"errors", "dtypes", "devices", "size", "limits", "as_torch"},
+    {"errors", "dtypes", "devices", "size", "limits", "as_torch", "files"},
     {"graph"},
     {"lowering"},
     {"eager"},
