@@ -161,9 +161,14 @@ class Watch:
                 return (
                     module is None or module in _PURE_MODULES or module.startswith("numpy") and "random" not in module
                 )
-            return isinstance(getattr(f, "__objclass__", None), type) and issubclass(
-                f.__objclass__, (*_PURE_SELVES, object)
+            owner = getattr(f, "__objclass__", None)
+            return isinstance(owner, type) and (
+                owner is object or issubclass(owner, _PURE_SELVES) or _is_container(owner)
             )
         if isinstance(owner, _PURE_SELVES):
             return True
-        return type(owner).__module__ in ("collections", "types", "weakref", "functools")
+        return _is_container(type(owner))
+
+
+def _is_container(kind: type) -> bool:
+    return kind.__module__ in ("collections", "types", "weakref", "functools")
