@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import ref
+
 from rustorch.autograd.transforms.tree import unflatten
 from rustorch.eager.nodes import leaf
 from rustorch.eager.recorder import step_done, value_of
@@ -29,9 +31,8 @@ class Variant:
         self.sources, self.structure = found.sources, found.structure
         self.writes, self.rebinds, self.results = found.writes, found.rebinds, found.results
         self.flags = found.flags  # requires_grad that the call sets
-        self._mine = set(map(id, found.before.storages)) - {
-            id(t._storage) for t in found.before.given if isinstance(t, Tensor)
-        }
+        given = {id(t._storage) for t in found.before.given if isinstance(t, Tensor)}
+        self._mine = {id(s): ref(s) for s in found.before.storages if id(s) not in given}
         self.steps, self.outputs, self.constants = found.plan.steps(), found.plan.outputs, found.plan.numbers
         self.output_avals = [n.aval for n in found.roots]
         self.input_avals = [node_of(t).aval.dense() for t in found.before.given if isinstance(t, Tensor)]
@@ -64,7 +65,11 @@ class Variant:
 
     def mixes(self, given) -> bool:
         """Does an argument share its data with state that the call changes, or changes the call an argument that is state?"""
-        return bool(self.writes) and any(isinstance(t, Tensor) and id(t._storage) in self._mine for t in given)
+        return bool(self.writes) and any(isinstance(t, Tensor) and self._is_mine(t._storage) for t in given)
+
+    def _is_mine(self, storage) -> bool:
+        mine = self._mine.get(id(storage))
+        return mine is not None and mine() is storage  # an id may come again
 
     def set_flags(self, given) -> None:
         """Turn ``requires_grad`` on or off where the call does."""
