@@ -1,7 +1,6 @@
 """Every differentiable op: values, first and second gradients as PyTorch's, forward mode as reverse mode.
 
-The samples are PyTorch's own. Each test reads a few of them that differ most, in one or two programs; `pytest -m slow`
-reads all.
+The samples are PyTorch's own. Each test reads one of them, in one or two programs; `pytest -m slow` reads all.
 """
 
 import pytest
@@ -14,16 +13,10 @@ import rustorch
 from rustorch.eager.views import node_of
 from rustorch.lowering.table import TABLE
 
-# Their programs are large: one sample.
-DEAR = {
-    "nn.functional.cosine_embedding_loss", "nn.functional.grid_sample", "nn.functional.max_pool3d",
-    "nn.functional.multi_head_attention_forward", "special.ndtri", "matrix_exp", "logcumsumexp",
-}  # fmt: skip
-
 
 def samples(entry):
     """The samples of the default run."""
-    return entry.calls(1 if entry.name in DEAR else 2)
+    return entry.calls(1)
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.id)
@@ -62,10 +55,10 @@ def _recorded(tensors):
 
 
 def test_no_differentiable_op_is_left_out():
-    """Recording compiles nothing: what the calls of the tests above record covers the table."""
+    """Recording compiles nothing: what two samples of each entry and the other calls record covers the table."""
     reached = set()
     with quiet():
-        for call in [c for e in ENTRIES for c in samples(e)] + [c for c, _ in ROWS + MODES]:
+        for call in [c for e in ENTRIES for c in e.calls(2)] + [c for c, _ in ROWS + MODES]:
             function, leaves = call.on(rustorch)
             reached |= _recorded(function(*leaves))
     left = {name for name, op in TABLE.items() if op.differentiable and op not in reached}
