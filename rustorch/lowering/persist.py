@@ -23,6 +23,7 @@ from jax.experimental import serialize_executable
 
 from rustorch.files import write_whole
 from rustorch.lowering import observe
+from rustorch.lowering.blas import one_thread
 
 MAX_BYTES = 1 << 30  # of the folder; what was used longest ago goes first
 MIN_SECONDS = 0.3  # what compiles faster is not worth a file
@@ -67,10 +68,13 @@ def ready(jitted, args, device, options=None):
     """``jitted`` compiled for ``args``: loaded if some process has compiled it before, else compiled and kept."""
     with uncollected():
         lowered = jitted.lower(*args)
+        text = lowered.as_text()
+        if "@lapack_" in text:
+            one_thread()
         folder = cache_dir()
-        path = _path_of(folder, lowered, device, options) if folder is not None else None
-        if path is None:
+        if folder is None or "callback" in text:  # it would call back into a process that is gone
             return lowered.compile()
+        path = _path_of(folder, text, device, options)
         program = _load(path, lowered, device)
         if program is not None:
             observe.count("loaded")
@@ -94,11 +98,8 @@ def uncollected():
             gc.enable()
 
 
-def _path_of(folder: Path, lowered, device, options) -> Path | None:
-    """Where a program is kept; ``None`` for one that calls back into this process."""
-    text = lowered.as_text()
-    if "callback" in text:
-        return None
+def _path_of(folder: Path, text: str, device, options) -> Path:
+    """Where a program is kept."""
     name = hashlib.sha256(repr((_toolchain(device), options)).encode())
     name.update(text.encode())
     return folder / (name.hexdigest() + _SUFFIX)

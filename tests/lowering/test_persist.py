@@ -131,3 +131,17 @@ def test_another_option_is_another_program(folder, plain_code):
     _compute()
     compiler.compiler_options = lambda where: None
     assert _compute() == 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the library is found in /proc")
+def test_lapack_has_one_thread():
+    code = """
+import ctypes, rustorch as torch
+from rustorch.lowering.blas import _scipys_openblas, one_thread
+a = torch.eye(3) * 4
+assert torch.linalg.cholesky(a)[0, 0].item() == 2
+library = _scipys_openblas()
+print(one_thread.cache_info().currsize, library and ctypes.CDLL(library).scipy_openblas_get_num_threads())
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.stdout.split() in (["1", "1"], ["1", "None"]), run
