@@ -75,6 +75,7 @@ from rustorch import (
     jit as jit,
     linalg as linalg,
     lowering as lowering,
+    masked as masked,
     nn as nn,
     optim as optim,
     random as random,

@@ -13,12 +13,14 @@ from types import SimpleNamespace
 from rustorch.eager import (
     creation,
     dynamic,
+    foreach,
     inquiry,
     legacy,
     overloads,
     overloads_shape,
     random,
     rehandle,
+    viewcopies,
     viewops,
     windows,
 )
@@ -34,7 +36,9 @@ for _module in pkgutil.iter_modules(_definitions.__path__):
 
 NAMESPACES: dict[str, dict] = {"torch": {}}
 # These register what they define as they are imported.
-SOURCES = (creation, dynamic, inquiry, legacy, overloads, overloads_shape, random, rehandle, windows)
+SOURCES = (
+    creation, dynamic, foreach, inquiry, legacy, overloads, overloads_shape, random, rehandle, viewcopies, windows,
+)  # fmt: skip
 
 
 def _publish(op) -> None:

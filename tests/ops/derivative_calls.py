@@ -28,6 +28,22 @@ SPELLED = {
 # PyTorch's wrapper calls functions of its own, or the sample draws: the same without.
 WRAPPED = {"cholesky_inverse": lambda fn, x, upper=False: fn(x.triu() if upper else x.tril(), upper)}
 
+
+
+def _unmasked(fn, input, *args, **kwargs):
+    """The result of a masked operation with zeros where nothing took part."""
+    import rustorch
+
+    lib = torch if isinstance(input, torch.Tensor) else rustorch
+    out = fn(input, *args, **kwargs)
+    if kwargs.get("mask") is not None:
+        return lib.where(lib.masked._output_mask(fn, input, *args, **kwargs), out, lib.zeros((), dtype=out.dtype))
+    if kwargs.get("input_mask") is not None:
+        both = lib.logical_and(kwargs["input_mask"], kwargs["other_mask"])
+        return lib.where(both, out, lib.zeros((), dtype=out.dtype))
+    return out
+
+
 # Draws differ from PyTorch's: only forward against reverse mode.
 RANDOM = {
     "bernoulli", "cauchy", "exponential", "geometric", "log_normal", "multinomial", "nn.functional.alpha_dropout",
@@ -76,7 +92,7 @@ class Entry:
             args = (*args[:9], 0.0, *args[10:])
         return Call(
             self.name, (sample.input, *args), kwargs,
-            wrap=WRAPPED.get(self.name, self.info.gradcheck_wrapper), finish=sample.output_process_fn_grad, **spelled,
+            wrap=_unmasked if self.name.startswith("masked.") else WRAPPED.get(self.name, self.info.gradcheck_wrapper), finish=sample.output_process_fn_grad, **spelled,
         )  # fmt: skip
 
 
