@@ -10,6 +10,7 @@ its entry, anything else goes to every call. XLA fuses what is recorded, so noth
 
 from __future__ import annotations
 
+from rustorch.dtypes import FLOATING
 from rustorch.eager.publish import overload
 from rustorch.eager.tensor import Tensor
 from rustorch.errors import RustorchRuntimeError
@@ -79,7 +80,25 @@ def _each_in_place(name: str, change) -> None:
     overload(function, method=False, name=f"_foreach_{name}")
 
 
+def _bound(clamp, t, other):
+    """``maximum`` also takes a number here."""
+    name = "maximum" if clamp == "clamp_min" else "minimum"
+    return getattr(Tensor, name if isinstance(other, Tensor) else clamp)(t, other)
+
+
+# Those that tensors themselves do not have in this form.
+_OWN = {
+    "maximum": lambda t, other: _bound("clamp_min", t, other),
+    "maximum_": lambda t, other: t.copy_(_bound("clamp_min", t, other)),
+    "minimum": lambda t, other: _bound("clamp_max", t, other),
+    "minimum_": lambda t, other: t.copy_(_bound("clamp_max", t, other)),
+}
+
+
 def _call(name):
+    if name in _OWN:
+        return _OWN[name]
+
     def one(first, *rest, **kwargs):
         if not isinstance(first, Tensor):  # a number to the power of each tensor
             return first ** rest[0]
@@ -92,8 +111,8 @@ def _with_value(name):
     """``addcmul`` and ``addcdiv`` name their scale; here it may come as a fourth argument, by row."""
     plain = _call(name)
 
-    def one(first, a, b, value=1, **kwargs):
-        return plain(first, a, b, value=kwargs.pop("scalars", value), **kwargs)
+    def one(first, a, b, value=1):
+        return plain(first, a, b, value=float(value) if isinstance(value, bool) else value)
 
     return one
 
@@ -135,7 +154,11 @@ def _foreach_norm(self, ord=2, dtype=None):
 
 
 def _norm(t, ord, dtype):
-    return t.norm(ord) if dtype is None else t.to(dtype).norm(ord)
+    if t.dtype.kind < FLOATING:
+        raise RustorchRuntimeError(
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {t.dtype.alias}"
+        )
+    return (t if dtype is None else t.to(dtype)).norm(ord)
 
 
 @overload(method=False)

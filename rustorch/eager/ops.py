@@ -16,6 +16,7 @@ from rustorch.eager import (
     foreach,
     inquiry,
     legacy,
+    lowrank,
     overloads,
     overloads_shape,
     random,
@@ -37,7 +38,7 @@ for _module in pkgutil.iter_modules(_definitions.__path__):
 NAMESPACES: dict[str, dict] = {"torch": {}}
 # These register what they define as they are imported.
 SOURCES = (
-    creation, dynamic, foreach, inquiry, legacy, overloads, overloads_shape, random, rehandle, viewcopies, windows,
+    creation, dynamic, foreach, inquiry, legacy, lowrank, overloads, overloads_shape, random, rehandle, viewcopies, windows,
 )  # fmt: skip
 
 

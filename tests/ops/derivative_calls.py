@@ -18,9 +18,11 @@ SPELLED = {
     "linalg.pinv singular": lambda lib: lambda a, b: lib.linalg.pinv(a @ b.mT),
     "nn.functional.embedding": lambda lib: lambda w, i, **k: lib.nn.functional.embedding(i, w, **k),
     "nn.functional.embedding_bag": lambda lib: lambda w, i, **k: lib.nn.functional.embedding_bag(i, w, **k),
+    "pca_lowrank": lambda lib: lambda a, b, **k: lib.pca_lowrank(a @ b.mT, **k),
     "polygamma": lambda lib: lambda x, n: lib.polygamma(n, x),
     "repeat": lambda lib: lambda x, dims: x.repeat(dims),
     "special.polygamma": lambda lib: lambda x, n: lib.special.polygamma(n, x),
+    "svd_lowrank": lambda lib: lambda a, b, **k: lib.svd_lowrank(a @ b.mT, **k),
     "where": lambda lib: lambda x, condition, other: lib.where(condition, x, other),
     "zero_": lambda lib: lambda x: x.clone().zero_(),
 }
