@@ -77,6 +77,7 @@ from rustorch import (
     lowering as lowering,
     masked as masked,
     nn as nn,
+    ops as ops,
     optim as optim,
     random as random,
     signal as signal,

@@ -17,6 +17,7 @@ from rustorch.eager import (
     inquiry,
     legacy,
     lowrank,
+    native,
     overloads,
     overloads_shape,
     random,
@@ -38,7 +39,8 @@ for _module in pkgutil.iter_modules(_definitions.__path__):
 NAMESPACES: dict[str, dict] = {"torch": {}}
 # These register what they define as they are imported.
 SOURCES = (
-    creation, dynamic, foreach, inquiry, legacy, lowrank, overloads, overloads_shape, random, rehandle, viewcopies, windows,
+    creation, dynamic, foreach, inquiry, legacy, lowrank, native, overloads, overloads_shape, random, rehandle,
+    viewcopies, windows,
 )  # fmt: skip
 
 

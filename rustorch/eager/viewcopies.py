@@ -16,6 +16,7 @@ from rustorch.lowering.ops import view as lowered
 from rustorch.lowering.template import ARRAY
 
 
+@overload(method=False, namespaces=("aten",), name="slice")
 def slice_of(input: Tensor, dim: int = 0, start=None, end=None, step: int = 1) -> Tensor:
     """``input[start:end:step]`` along ``dim``, as a view."""
     check(input.ndim > 0, "slice() cannot be applied to a 0-dim tensor.")

@@ -11,7 +11,7 @@ FLOORS = [
     {"graph"},
     {"lowering"},
     {"eager"},
-    {"autograd", "linalg", "fft", "special", "random", "signal", "masked"},
+    {"autograd", "linalg", "fft", "special", "random", "signal", "masked", "ops"},
     {"func"},
     {"nn", "optim"},
     {"utils", "jit", "distributed", "serialization", "cuda", "backends"},

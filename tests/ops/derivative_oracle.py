@@ -17,10 +17,17 @@ import rustorch
 
 def lookup(name: str):
     """rustorch's function (or method) of a dotted name, or None."""
-    found = rustorch
-    for part in name.split("."):
+    return _under(rustorch, name)
+
+
+def _under(lib, name: str):
+    """A function of a library, a method, or an operation of its ``ops.aten``."""
+    found = lib
+    for part in name.removeprefix("torch.").split("."):
         found = getattr(found, part, None)
-    return found if callable(found) else getattr(rustorch.Tensor, name, None)
+    if callable(found):
+        return found
+    return getattr(lib.Tensor, name, None) or getattr(lib.ops.aten, name, None)
 
 
 class Call:
@@ -47,10 +54,9 @@ class Call:
 
 
 def _torch(name):
-    found = torch
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return found if callable(found) else getattr(torch.Tensor, name)
+    found = _under(torch, name)
+    assert found is not None, name
+    return found
 
 
 def _flat(out):
