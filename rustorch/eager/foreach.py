@@ -41,10 +41,9 @@ def _rows(name: str, lists):
         raise RustorchRuntimeError("Tensor list must have at least one tensor.")
     for other in lists:
         if _is_list(other) and len(other) != len(first):
-            what = "scalar" if other and not isinstance(other[0], Tensor) else None
-            if what:
+            if other and not isinstance(other[0], Tensor):
                 raise RustorchRuntimeError(
-                    f"Tensor list must have same number of elements as scalar list, got {len(first)} and {len(other)}"
+                    "Tensor list must have same number of elements as scalar list."
                 )
             raise RustorchRuntimeError(
                 f"Tensor lists must have the same number of tensors, got {len(first)} and {len(other)}"

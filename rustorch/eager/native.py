@@ -9,10 +9,8 @@ from rustorch.eager.random import bernoulli
 from rustorch.eager.recorder import apply
 from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
-from rustorch.errors import IndexOutOfRangeError, RustorchRuntimeError, check, wrap_dim
+from rustorch.errors import RustorchRuntimeError, check
 from rustorch.lowering.ops import native_norm as ops, norm, resample
-from rustorch.lowering.ops.scatter import scatter_add
-from rustorch.lowering.ops.shape import cat
 
 
 def _function(fn=None, **options):
@@ -136,21 +134,11 @@ def _upsample_bilinear2d_aa(
     return apply(resample.interpolate_to, (input, size, "bilinear", bool(align_corners), True, described))
 
 
-@_aten
-def max_pool2d_with_indices_backward(
-    grad_output, self, kernel_size, stride, padding, dilation, ceil_mode, indices
-):
-    """The gradient of ``max_pool2d`` at the places that it gave."""
-    flat = grad_output.flatten(-2)
-    zeros = self.new_zeros((*self.shape[:-2], self.shape[-2] * self.shape[-1]))
-    return apply(scatter_add, (zeros, -1, indices.flatten(-2), flat)).reshape(tuple(self.shape))
-
-
-def _clamped(input, mask, indices, name):
-    """Positions inside ``input``; those that ``mask`` leaves out may be anywhere."""
+def _clamped(input, indices, name):
+    """Positions inside ``input``; those that the mask leaves out may be anywhere."""
     for index in indices:
-        if index is not None and index.dtype.kind != dtypes.INTEGER:
-            raise IndexOutOfRangeError(f"{name} found unexpected index type {index.dtype.alias}")
+        if index is not None and index.dtype not in (dtypes.int64, dtypes.int32):
+            raise RustorchRuntimeError(f"{name} found unexpected index type {index.dtype.alias}")
     return tuple(
         slice(None) if i is None else i.clamp(0, max(input.shape[d] - 1, 0)) for d, i in enumerate(indices)
     )
@@ -159,14 +147,9 @@ def _clamped(input, mask, indices, name):
 @_aten
 def _unsafe_masked_index(input, mask, indices, fill):
     """``input[indices]`` where ``mask``, else ``fill``; positions outside are no error."""
-    for index in indices:
-        check(
-            index is None or index.dtype in (dtypes.int64, dtypes.int32),
-            f"_unsafe_masked_index found unexpected index type {index.dtype.alias if index is not None else None}",
-        )
     if not input.numel():
         return input.new_full(tuple(mask.shape), fill)
-    found = input[_clamped(input, mask, indices, "_unsafe_masked_index")]
+    found = input[_clamped(input, indices, "_unsafe_masked_index")]
     return found.masked_fill(~mask.to(dtypes.bool_), fill)
 
 
@@ -176,39 +159,9 @@ def _unsafe_masked_index_put_accumulate(input, mask, indices, values):
     if not input.numel():
         return input.clone()
     kept = values.masked_fill(~mask.to(dtypes.bool_), 0)
-    places = _clamped(input, mask, indices, "_unsafe_masked_index_put_accumulate")
+    places = _clamped(input, indices, "_unsafe_masked_index_put_accumulate")
     out = input.clone()
     return out.index_put_([p for p in places if isinstance(p, Tensor)], kept, True)
-
-
-@_function
-def _chunk_cat(tensors, dim, num_chunks, *, out=None):
-    """Each tensor cut into ``num_chunks`` along ``dim``, padded with zeros; the i-th parts flattened side by side.
-
-    Raises:
-        RuntimeError: no tensors, or leading dimensions that differ.
-    """
-    check(len(tensors) > 0, "_chunk_cat expects a non-empty input tensor list")
-    check(num_chunks >= 1, "_chunk_cat expects positive num_chunks")
-    d = wrap_dim(dim, tensors[0].ndim)
-    rows = []
-    for t in tensors:
-        check(t.numel() > 0, "_chunk_cat expects non-empty tensor")
-        check(
-            tuple(t.shape[:d]) == tuple(tensors[0].shape[:d]),
-            "_chunk_cat expects same sizes of 0,...,dim-1 dimensions",
-        )
-        missing = -t.shape[d] % num_chunks
-        if missing:
-            tail = t.new_zeros((*t.shape[:d], missing, *t.shape[d + 1 :]))
-            t = _joined([t, tail], d)
-        rows.append(t.reshape((*t.shape[:d], num_chunks, -1)))
-    result = _joined(rows, d + 1)
-    return result if out is None else write_out(out, result, "_chunk_cat")
-
-
-def _joined(tensors, dim):
-    return apply(cat, (tuple(tensors), dim))
 
 
 @_function

@@ -67,6 +67,8 @@ def _flat(out):
 
 def to_rustorch(t):
     """A rustorch tensor of a PyTorch one."""
+    if "float8" in str(t.dtype) or "bfloat16" in str(t.dtype):  # NumPy has none
+        return rustorch.tensor(t.detach().float().numpy()).to(getattr(rustorch, str(t.dtype)[6:]))
     return rustorch.tensor(np.array(t.detach().resolve_conj().resolve_neg().numpy()))
 
 
@@ -163,7 +165,7 @@ def _dot(xs, ys):
 
 def numpy_of(t):
     """A NumPy array of a tensor of either library."""
-    t = t.float() if "bfloat16" in str(t.dtype) else t
+    t = t.float() if "bfloat16" in str(t.dtype) or "float8" in str(t.dtype) else t
     return np.asarray(t.detach().resolve_conj().resolve_neg().numpy(force=True))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from rustorch.errors import ShapeMismatchError, check
 from rustorch.lowering.ops._nn import need_float, piece
+from rustorch.lowering.table import op
 
 _SIDES = {2: ("height", "width"), 3: ("time", "height", "width")}
 
@@ -68,3 +69,13 @@ def fractional_max_pool(input, samples, kernel_size: tuple, output_size: tuple):
     out = jnp.take_along_axis(x.reshape(*x.shape[:2], math.prod(space)), index.reshape(*x.shape[:2], -1), 2)
     out = out.reshape(index.shape)
     return (out, index) if input.ndim == rank + 2 else (out[0], index[0])
+
+
+@op(namespace="aten", method=False, out=False, grad_name="MaxPool2DWithIndicesBackwardBackward0")
+def max_pool2d_with_indices_backward(
+    grad_output, self, kernel_size, stride, padding, dilation, ceil_mode: bool, indices
+):
+    """The gradient of ``max_pool2d`` in an image shaped as ``self``: each entry goes to the place in ``indices``."""
+    rows, places = (x.reshape(-1, math.prod(x.shape[-2:])) for x in (grad_output, indices))
+    out = jnp.zeros((rows.shape[0], math.prod(self.shape[-2:])), grad_output.dtype)
+    return out.at[jnp.arange(rows.shape[0])[:, None], places].add(rows).reshape(self.shape)

@@ -66,7 +66,7 @@ def _reduced(x, sizes, how, initial):
 _NAMES = {"sum": "sum", "mean": "mean", "max": "max", "min": "min", "prod": "prod", "amax": "max", "amin": "min"}
 
 
-@op(method=False, grad_name="SegmentReduceBackward0")
+@op(method=False, aliases=("_segment_reduce",), grad_name="SegmentReduceBackward0")
 def segment_reduce(
     data, reduce: str, *, lengths=None, indices=None, offsets=None, axis: int = 0, unsafe: bool = False, initial: Number = None
 ):
@@ -82,7 +82,6 @@ def segment_reduce(
     check(
         reduce in _NAMES, f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
     )
-    check(axis == data.ndim - 1 or axis >= 0, "segment_reduce(): Expected axis to be in range.")
     check(indices is None, "segment_reduce(): indices based reduction is not supported yet.")
     check(lengths is not None or offsets is not None, "segment_reduce(): Either lengths or offsets must be defined.")
     if dtype_of(data).kind < FLOATING:
