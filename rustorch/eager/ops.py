@@ -13,13 +13,17 @@ from types import SimpleNamespace
 from rustorch.eager import (
     creation,
     dynamic,
+    foreach,
     inquiry,
     legacy,
+    lowrank,
+    native,
     overloads,
     overloads_shape,
     random,
     recurrent,
     rehandle,
+    viewcopies,
     viewops,
     windows,
 )
@@ -37,7 +41,10 @@ _COMPOSED = autocast.attach({name: entry.function for name, entry in OVERLOADS.i
 
 NAMESPACES: dict[str, dict] = {"torch": {}}
 # These register what they define as they are imported.
-SOURCES = (creation, dynamic, inquiry, legacy, overloads, overloads_shape, random, recurrent, rehandle, windows)
+SOURCES = (
+    creation, dynamic, foreach, inquiry, legacy, lowrank, native, overloads, overloads_shape, random, recurrent, rehandle,
+    viewcopies, windows,
+)  # fmt: skip
 
 
 def _publish(op) -> None:

@@ -159,7 +159,7 @@ class Op:
         """
         where, text = self.lacks
         places = [i for i, a in enumerate(template) if a is ARRAY]
-        if not any(need for i, need in zip(places, needs) if where is None or i in where):
+        if not (any(needs) if where is None else any(need for i, need in zip(places, needs) if i in where)):
             return
         if forward and text.startswith("the "):
             raise NoDerivativeError(

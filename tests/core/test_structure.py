@@ -11,7 +11,7 @@ FLOORS = [
     {"graph"},
     {"lowering"},
     {"eager"},
-    {"autograd", "linalg", "fft", "special", "random", "signal"},
+    {"autograd", "linalg", "fft", "special", "random", "signal", "masked", "ops"},
     {"func"},
     {"nn"},
     {"optim"},

@@ -17,10 +17,17 @@ import rustorch
 
 def lookup(name: str):
     """rustorch's function (or method) of a dotted name, or None."""
-    found = rustorch
-    for part in name.split("."):
+    return _under(rustorch, name)
+
+
+def _under(lib, name: str):
+    """A function of a library, a method, or an operation of its ``ops.aten``."""
+    found = lib
+    for part in name.removeprefix("torch.").split("."):
         found = getattr(found, part, None)
-    return found if callable(found) else getattr(rustorch.Tensor, name, None)
+    if callable(found):
+        return found
+    return getattr(lib.Tensor, name, None) or getattr(lib.ops.aten, name, None)
 
 
 class Call:
@@ -47,10 +54,9 @@ class Call:
 
 
 def _torch(name):
-    found = torch
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return found if callable(found) else getattr(torch.Tensor, name)
+    found = _under(torch, name)
+    assert found is not None, name
+    return found
 
 
 def _flat(out):
@@ -61,6 +67,8 @@ def _flat(out):
 
 def to_rustorch(t):
     """A rustorch tensor of a PyTorch one."""
+    if "float8" in str(t.dtype) or "bfloat16" in str(t.dtype):  # NumPy has none
+        return rustorch.tensor(t.detach().float().numpy()).to(getattr(rustorch, str(t.dtype)[6:]))
     return rustorch.tensor(np.array(t.detach().resolve_conj().resolve_neg().numpy()))
 
 
@@ -157,7 +165,7 @@ def _dot(xs, ys):
 
 def numpy_of(t):
     """A NumPy array of a tensor of either library."""
-    t = t.float() if "bfloat16" in str(t.dtype) else t
+    t = t.float() if "bfloat16" in str(t.dtype) or "float8" in str(t.dtype) else t
     return np.asarray(t.detach().resolve_conj().resolve_neg().numpy(force=True))
 
 

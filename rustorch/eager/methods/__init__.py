@@ -6,6 +6,7 @@ from rustorch.eager.methods import (
     copies as copies,
     facts as facts,
     gradients as gradients,
+    older as older,
     values as values,
 )
 from rustorch.eager.methods.values import grad_name as grad_name
