@@ -10,6 +10,7 @@ from rustorch.eager.recorder import apply
 from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
 from rustorch.errors import RustorchRuntimeError, check
+from rustorch.limits import finfo
 from rustorch.lowering.ops import native_norm as ops, norm, resample
 
 
@@ -181,5 +182,8 @@ def _scaled_mm(
         product = product + bias.to(dtypes.float32)
     if scale_result is not None:
         product = product * scale_result
-    result = product.to(out_dtype or (self.dtype if out is None else out.dtype))
+    kind = out_dtype or (self.dtype if out is None else out.dtype)
+    if kind.itemsize == 1:  # float8 saturates
+        product = product.clamp(-finfo(kind).max, finfo(kind).max)
+    result = product.to(kind)
     return result if out is None else write_out(out, result, "_scaled_mm")
