@@ -67,6 +67,7 @@ for _d in _dtypes.ALL:
 half, float, double = _dtypes.float16, _dtypes.float32, _dtypes.float64
 short, int, long = _dtypes.int16, _dtypes.int32, _dtypes.int64
 cfloat, cdouble = _dtypes.complex64, _dtypes.complex128
+chalf = complex32 = _dtypes.complex64  # XLA has no half-precision complex numbers
 strided, contiguous_format, preserve_format, channels_last = (
     "torch.strided", "torch.contiguous_format", "torch.preserve_format", "torch.channels_last"
 )  # fmt: skip

@@ -36,15 +36,15 @@ def _rows(name: str, lists):
     """
     first = next((x for x in lists if _is_list(x)), None)
     if first is None:
-        raise TypeError(f"{name}(): argument 'self' (position 1) must be tuple of Tensors, not {type(lists[0]).__name__}")
+        raise TypeError(
+            f"{name}(): argument 'self' (position 1) must be tuple of Tensors, not {type(lists[0]).__name__}"
+        )
     if not first:
         raise RustorchRuntimeError("Tensor list must have at least one tensor.")
     for other in lists:
         if _is_list(other) and len(other) != len(first):
             if other and not isinstance(other[0], Tensor):
-                raise RustorchRuntimeError(
-                    "Tensor list must have same number of elements as scalar list."
-                )
+                raise RustorchRuntimeError("Tensor list must have same number of elements as scalar list.")
             raise RustorchRuntimeError(
                 f"Tensor lists must have the same number of tensors, got {len(first)} and {len(other)}"
             )

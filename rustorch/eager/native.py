@@ -10,6 +10,7 @@ from rustorch.eager.recorder import apply
 from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
 from rustorch.errors import RustorchRuntimeError, check
+from rustorch.limits import finfo
 from rustorch.lowering.ops import native_norm as ops, norm, resample
 
 
@@ -139,9 +140,7 @@ def _clamped(input, indices, name):
     for index in indices:
         if index is not None and index.dtype not in (dtypes.int64, dtypes.int32):
             raise RustorchRuntimeError(f"{name} found unexpected index type {index.dtype.alias}")
-    return tuple(
-        slice(None) if i is None else i.clamp(0, max(input.shape[d] - 1, 0)) for d, i in enumerate(indices)
-    )
+    return tuple(slice(None) if i is None else i.clamp(0, max(input.shape[d] - 1, 0)) for d, i in enumerate(indices))
 
 
 @_aten
@@ -165,7 +164,9 @@ def _unsafe_masked_index_put_accumulate(input, mask, indices, values):
 
 
 @_function
-def _scaled_mm(self, mat2, scale_a, scale_b, bias=None, scale_result=None, out_dtype=None, use_fast_accum=False, *, out=None):
+def _scaled_mm(
+    self, mat2, scale_a, scale_b, bias=None, scale_result=None, out_dtype=None, use_fast_accum=False, *, out=None
+):
     """A product of float8 matrices, each with a scale: ``(a · scale_a) @ (b · scale_b) + bias``.
 
     ``scale_a`` is one number or (m, 1), ``scale_b`` one number or (1, n), float32.
@@ -181,5 +182,8 @@ def _scaled_mm(self, mat2, scale_a, scale_b, bias=None, scale_result=None, out_d
         product = product + bias.to(dtypes.float32)
     if scale_result is not None:
         product = product * scale_result
-    result = product.to(out_dtype or (self.dtype if out is None else out.dtype))
+    kind = out_dtype or (self.dtype if out is None else out.dtype)
+    if kind.itemsize == 1:  # float8 saturates
+        product = product.clamp(-finfo(kind).max, finfo(kind).max)
+    result = product.to(kind)
     return result if out is None else write_out(out, result, "_scaled_mm")

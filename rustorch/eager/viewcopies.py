@@ -145,3 +145,32 @@ def norm_except_dim(v, pow=2, dim=0):
         return v.norm(pow)
     dims = [d for d in range(v.ndim) if d != wrap_dim(dim, v.ndim)]
     return v.norm(pow, dims, keepdim=True)
+
+
+def _same(name: str, method: str, note: str) -> None:
+    """A function under a second name that calls a method."""
+
+    def function(input, *args, **kwargs):
+        return getattr(Tensor, method)(input, *args, **kwargs)
+
+    function.__doc__ = note
+    overload(function, method=False, name=name)
+
+
+for _name, _target in {
+    "_is_all_true": "all",
+    "_is_any_true": "any",
+    "_conj": "conj",
+    "_conj_physical": "conj_physical",
+    "as_strided_": "as_strided_",
+    "resize_as_": "resize_as_",
+    "_cast_Byte": "byte",
+    "_cast_Char": "char",
+    "_cast_Double": "double",
+    "_cast_Float": "float",
+    "_cast_Half": "half",
+    "_cast_Int": "int",
+    "_cast_Long": "long",
+    "_cast_Short": "short",
+}.items():
+    _same(_name, _target, f"``Tensor.{_target}``.")

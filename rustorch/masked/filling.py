@@ -80,8 +80,6 @@ def filled(name: str, input, mask, ord=None):
     return ops.where(mask, input, stand_in)
 
 
-
-
 _REDUCTIONS = "sum prod amax amin argmax argmin mean median norm var std logsumexp".split()
 _RUNNING = "softmax log_softmax softmin normalize cumsum cumprod".split()
 

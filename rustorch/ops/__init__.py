@@ -1,8 +1,8 @@
 """``torch.ops.aten``: the operations by PyTorch's internal names, with their overloads.
 
-    >>> import rustorch as torch
-    >>> torch.ops.aten.slice.Tensor(torch.arange(5), 0, 1, 3)
-    tensor([1, 2])
+>>> import rustorch as torch
+>>> torch.ops.aten.slice.Tensor(torch.arange(5), 0, 1, 3)
+tensor([1, 2])
 """
 
 from __future__ import annotations

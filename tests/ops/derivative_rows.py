@@ -97,6 +97,12 @@ ROWS = [
     row("nn.functional.fold", X(2, 8, 4), (3, 3), (2, 2)),
     row("nn.functional.affine_grid", X(1, 2, 3), (1, 2, 3, 3)),
     row("nn.functional.log_softmax", X(2, 3), 1),
+    row(
+        "_log_softmax_backward_data",
+        X(2, 3),
+        X(2, 3),
+        fn=lambda lib: lambda g, y: lib._log_softmax_backward_data(g, y, 1, lib.float64),
+    ),
     row("special.expit", X(3)),
     row("special.gammaln", P(3)),
     row("special.psi", P(3)),
@@ -122,6 +128,7 @@ MODES = [
 # Ops on the tape in name only: their results are integers, or PyTorch refuses their derivative.
 NO_DERIVATIVE = {
     "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "gcd", "lcm",
+    "_chunk_cat", "linalg.ldl_factor", "linalg.ldl_factor_ex", "linalg.ldl_solve",
     "floor_divide", "geqrf", "heaviside", "native_channel_shuffle",
     "nn.functional.native_channel_shuffle",
     "positive",  # the public function gives its input itself

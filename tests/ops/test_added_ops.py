@@ -38,7 +38,7 @@ def same(name, *args, rtol=1e-7, **kwargs):
 
 def fails(name, *args, **kwargs):
     """Both libraries raise the same."""
-    with pytest.raises(Exception) as theirs:  # noqa: PT011
+    with pytest.raises(Exception) as theirs:
         _find(torch, name)(*args, **kwargs)
     with pytest.raises(type(theirs.value)) as ours:
         _find(rustorch, name)(*_convert(rustorch, args, []), **_convert(rustorch, kwargs, []))
@@ -189,4 +189,4 @@ def test_aten_names():
     assert rustorch.ops.aten.special_i0.default(x).shape == x.shape
     assert rustorch.ops.aten.add_.Tensor(x, 1) is x
     with pytest.raises(AttributeError):
-        rustorch.ops.aten.no_such_op  # noqa: B018
+        rustorch.ops.aten.no_such_op

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rustorch import dtypes
 from rustorch.eager.methods.hang import method, prop
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
@@ -35,6 +36,12 @@ def __nonzero__(self):
 def __long__(self):
     """A single element as an int."""
     return int(self)
+
+
+@method
+def chalf(self, memory_format=None):
+    """``to(complex32)``, which is complex64 here: XLA has no half-precision complex numbers."""
+    return self.to(dtypes.complex64)
 
 
 @method

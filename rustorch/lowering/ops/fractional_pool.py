@@ -52,9 +52,7 @@ def fractional_max_pool(input, samples, kernel_size: tuple, output_size: tuple):
             )
     # In two dimensions the first number is the width's.
     order = (1, 0) if rank == 2 else (0, 1, 2)
-    starts = [
-        _starts(samples[..., s], n, out, k) for s, n, out, k in zip(order, space, output_size, kernel_size)
-    ]
+    starts = [_starts(samples[..., s], n, out, k) for s, n, out, k in zip(order, space, output_size, kernel_size)]
     places = []
     for offset in np.ndindex(*kernel_size):
         flat = 0

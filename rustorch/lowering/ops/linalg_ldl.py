@@ -191,9 +191,7 @@ def ldl_solve(LD, pivots, B, *, hermitian=False):
         pivots.shape == LD.shape[:-1],
         f"{name}: Expected LD.shape[:-1] and pivots.shape to be the same, but got pivots with shape {list(pivots.shape)} instead",
     )
-    check(
-        dtype_of(pivots).kind == INTEGER, f"{name}: Expected pivots to be integers. Got {dtype_of(pivots).alias}"
-    )
+    check(dtype_of(pivots).kind == INTEGER, f"{name}: Expected pivots to be integers. Got {dtype_of(pivots).alias}")
     floating(B, name)
     lead = jnp.broadcast_shapes(LD.shape[:-2], B.shape[:-2])
     LD, B = jnp.broadcast_to(LD, (*lead, n, n)), jnp.broadcast_to(B, (*lead, *B.shape[-2:]))

@@ -43,7 +43,10 @@ def ormqr(input, tau, other, left=True, transpose=False):
     check(other.ndim >= 2, "torch.ormqr: other must have at least 2 dimensions.")
     side = "-2" if left else "-1"
     size = other.shape[-2 if left else -1]
-    check(size >= tau.shape[-1] if tau.ndim else True, f"torch.ormqr: other.shape[{side}] must be greater than or equal to tau.shape[-1]")
+    check(
+        size >= tau.shape[-1] if tau.ndim else True,
+        f"torch.ormqr: other.shape[{side}] must be greater than or equal to tau.shape[-1]",
+    )
     check(size == input.shape[-2], f"torch.ormqr: other.shape[{side}] must be equal to input.shape[-2]")
     check(
         tau.ndim == input.ndim - 1,

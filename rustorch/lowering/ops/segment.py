@@ -68,7 +68,15 @@ _NAMES = {"sum": "sum", "mean": "mean", "max": "max", "min": "min", "prod": "pro
 
 @op(method=False, aliases=("_segment_reduce",), grad_name="SegmentReduceBackward0")
 def segment_reduce(
-    data, reduce: str, *, lengths=None, indices=None, offsets=None, axis: int = 0, unsafe: bool = False, initial: Number = None
+    data,
+    reduce: str,
+    *,
+    lengths=None,
+    indices=None,
+    offsets=None,
+    axis: int = 0,
+    unsafe: bool = False,
+    initial: Number = None,
 ):
     """Reduce consecutive segments along ``axis``: "sum", "mean", "max", "min" or "prod".
 
@@ -79,16 +87,16 @@ def segment_reduce(
         RuntimeError: neither is given, or shapes that do not fit.
     """
     axis = wrap_dim(axis, data.ndim)
-    check(
-        reduce in _NAMES, f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
-    )
+    check(reduce in _NAMES, f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     check(indices is None, "segment_reduce(): indices based reduction is not supported yet.")
     check(lengths is not None or offsets is not None, "segment_reduce(): Either lengths or offsets must be defined.")
     if dtype_of(data).kind < FLOATING:
         raise unsupported("segment_reduce", data)
     sizes = jnp.diff(offsets) if lengths is None else lengths
     if dtype_of(sizes).kind != INTEGER:
-        raise NotImplementedError(f"\"_segment_reduce_lengths_cpu_kernel1\" not implemented for '{dtype_of(sizes).alias}'")
+        raise NotImplementedError(
+            f"\"_segment_reduce_lengths_cpu_kernel1\" not implemented for '{dtype_of(sizes).alias}'"
+        )
     lead = data.shape[:axis]
     check(
         sizes.shape[:-1] == lead,

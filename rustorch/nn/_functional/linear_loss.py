@@ -58,9 +58,7 @@ def linear_cross_entropy(
     )
     if linear_bias is not None:
         shape = (classes, *places)
-        check(
-            tuple(linear_bias.shape) == shape, f"expected linear_bias shape {shape}, got {tuple(linear_bias.shape)}"
-        )
+        check(tuple(linear_bias.shape) == shape, f"expected linear_bias shape {shape}, got {tuple(linear_bias.shape)}")
     if places and input.dim() == 1:
         raise RustorchRuntimeError(
             f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires batched input, "
