@@ -69,6 +69,7 @@ from rustorch import (
     autograd as autograd,
     backends as backends,
     cuda as cuda,
+    distributions as distributions,
     fft as fft,
     func as func,
     interop as interop,

@@ -14,7 +14,7 @@ FLOORS = [
     {"autograd", "linalg", "fft", "special", "random", "signal"},
     {"func"},
     {"nn", "optim"},
-    {"utils", "jit", "distributed", "serialization", "cuda", "backends"},
+    {"utils", "jit", "distributed", "distributions", "serialization", "cuda", "backends"},
     {"interop", "compat"},
     {"stubs", "__main__"},
 ]
