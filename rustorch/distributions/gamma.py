@@ -5,6 +5,7 @@ from rustorch.distributions import constraints
 from rustorch.distributions.exp_family import ExponentialFamily
 from rustorch.distributions.utils import batch_shape_of, broadcast_all, smallest
 from rustorch.eager import ops as T
+from rustorch.eager.convert import as_tensor
 
 
 def standard_gamma(concentration):
@@ -58,7 +59,7 @@ class Gamma(ExponentialFamily):
 
     def log_prob(self, value):
         """The log density."""
-        value = T.as_tensor(value, dtype=self.rate.dtype, device=self.rate.device)
+        value = as_tensor(value, dtype=self.rate.dtype, device=self.rate.device)
         self._checked(value)
         a = self.concentration
         return T.xlogy(a, self.rate) + T.xlogy(a - 1, value) - self.rate * value - T.lgamma(a)

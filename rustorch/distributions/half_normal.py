@@ -8,6 +8,7 @@ from rustorch.distributions.normal import Normal
 from rustorch.distributions.transformed_distribution import TransformedDistribution
 from rustorch.distributions.transforms import AbsTransform
 from rustorch.eager import ops as T
+from rustorch.eager.convert import as_tensor
 
 
 class Half(TransformedDistribution):
@@ -32,7 +33,7 @@ class Half(TransformedDistribution):
     def log_prob(self, value):
         """log 2 plus that of X; -∞ below 0."""
         self._checked(value)
-        value = T.as_tensor(value, dtype=self.scale.dtype, device=self.scale.device)
+        value = as_tensor(value, dtype=self.scale.dtype, device=self.scale.device)
         found = self.base_dist.log_prob(value) + math.log(2)
         return T.where(value >= 0, found, T.full_like(found, -math.inf))
 

@@ -100,6 +100,11 @@ for _p in (Beta, ContinuousBernoulli):
         return infinite_where((q.low > 0) | (q.high < 1), value)
 
 
+@register_kl(Beta, ContinuousBernoulli)
+def _(p, q):
+    return -p.entropy() - p.mean * q.logits - T.log1p(-q.probs) - q._log_constant()
+
+
 @register_kl(Exponential, Gumbel)
 def _(p, q):
     moment = p.rate / (p.rate + q.scale.reciprocal())

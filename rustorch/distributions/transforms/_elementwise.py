@@ -7,6 +7,7 @@ from rustorch.distributions import constraints
 from rustorch.distributions.transforms._base import Transform
 from rustorch.distributions.utils import smallest, sum_rightmost
 from rustorch.eager import ops as T
+from rustorch.eager.convert import as_tensor
 from rustorch.limits import finfo
 from rustorch.nn import functional as F
 from rustorch.size import Size
@@ -77,7 +78,7 @@ class PowerTransform(Transform):
         return self if self._cache_size == cache_size else PowerTransform(self.exponent, cache_size=cache_size)
 
     def __eq__(self, other):
-        return isinstance(other, PowerTransform) and bool(T.as_tensor(self.exponent == other.exponent).all())
+        return isinstance(other, PowerTransform) and bool(as_tensor(self.exponent == other.exponent).all())
 
     def _call(self, x):
         return x.pow(self.exponent)
@@ -226,7 +227,7 @@ class AffineTransform(Transform):
     def __eq__(self, other):
         def same(a, b):
             both = isinstance(a, Real) and isinstance(b, Real)
-            return a == b if both else bool(T.as_tensor(a == b).all())
+            return a == b if both else bool(as_tensor(a == b).all())
 
         return isinstance(other, AffineTransform) and same(self.loc, other.loc) and same(self.scale, other.scale)
 
