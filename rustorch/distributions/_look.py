@@ -21,8 +21,14 @@ class _Unseen(Exception):
     """A value that cannot be looked at now."""
 
 
-def _array(t: Tensor):
+_SPREAD = ("expand", "broadcast_to")  # the same numbers in another shape
+
+
+def _array(t: Tensor, spread: bool = False):
+    """The values as a NumPy array; with ``spread`` those before they were broadcast will do."""
     node = node_of(t)
+    while spread and node.value is None and node.sig.op.name in _SPREAD:
+        node = node.inputs[0]
     if node.value is None:
         if local.tracing or local.recorder is not None:
             raise _Unseen
@@ -36,7 +42,7 @@ def _on_host(constraint: Constraint) -> Constraint:
     changed = {}
     for name, x in vars(constraint).items():
         if isinstance(x, Tensor):
-            changed[name] = _array(x)
+            changed[name] = _array(x, True)
         elif isinstance(x, Constraint):
             changed[name] = _on_host(x)
     if not changed:
@@ -55,6 +61,6 @@ def holds(constraint: Constraint, value) -> bool:
             with no_grad():
                 return bool(constraint.check(value).all())
         with np.errstate(all="ignore"):
-            return bool(_on_host(constraint).check(_array(value)).all())
+            return bool(_on_host(constraint).check(_array(value, constraint.event_dim == 0)).all())
     except _Unseen:
         return True

@@ -75,7 +75,7 @@ def test_own_distribution():
             super().__init__(x.shape, validate_args=validate_args)
 
     d = Twice(rustorch.tensor([1.0]))
-    assert repr(d) == "Twice(x: 1.0)"
+    assert repr(d) == "Twice(x: tensor([1.]))"
     with pytest.raises(NotImplementedError):
         d.expand((2,))
 
