@@ -15,8 +15,8 @@ class HalfCauchy(Half):
     Errors: ``ValueError`` for a scale ≤ 0 or NaN.
 
     >>> import rustorch as torch
-    >>> torch.distributions.HalfCauchy(1.0).icdf(torch.tensor(0.5))
-    tensor(1.0000)
+    >>> torch.distributions.HalfCauchy(1.0).entropy()
+    tensor(1.8379)
     """
 
     _batched: dict = {}

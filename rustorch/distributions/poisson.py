@@ -14,8 +14,8 @@ class Poisson(ExponentialFamily):
     Errors: ``ValueError`` for a negative rate or NaN.
 
     >>> import rustorch as torch
-    >>> torch.distributions.Poisson(2.0).log_prob(torch.tensor(0.0))
-    tensor(-2.)
+    >>> torch.distributions.Poisson(2.0).log_prob(torch.tensor(1.0))
+    tensor(-1.3069)
     """
 
     arg_constraints = {"rate": constraints.nonnegative}
