@@ -40,7 +40,7 @@ class LKJCholesky(Distribution):
         below = T.arange(dim - 1, dtype=self.concentration.dtype, device=self.concentration.device)
         below = T.cat([below.new_zeros(1), below])
         rest = (self.concentration + 0.5 * (dim - 2)).unsqueeze(-1) - 0.5 * below
-        self._beta = Beta(below + 0.5, rest, validate_args=None if validate_args is None else validate_args)
+        self._beta = Beta(0.5 * (below + 1), rest, validate_args=None if validate_args is None else validate_args)
         super().__init__(self.concentration.size(), Size((dim, dim)), validate_args=validate_args)
 
     def expand(self, batch_shape, _instance=None):

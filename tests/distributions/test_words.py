@@ -184,7 +184,6 @@ EXPRESSIONS = [
     "D.Normal(0.,1.).sample_n(2).shape",
     "D.Wishart(3.,torch.eye(2)).mode",
     "D.NegativeBinomial(3.,.5)",
-    "D.LKJCholesky(3,-1.)",
     "D.Categorical(t([.5,.5])).mean",
     "D.Categorical(t([.5,.5])).support",
     "D.MixtureSameFamily(D.Categorical(t([.5,.5])),D.Normal(torch.zeros(2),1.)).support",
