@@ -83,6 +83,7 @@ from rustorch import (
     backends as backends,
     cpu as cpu,
     cuda as cuda,
+    distributions as distributions,
     fft as fft,
     func as func,
     interop as interop,

@@ -40,6 +40,7 @@ from rustorch import cpu as cpu
 from rustorch import cuda as cuda
 from rustorch.devices import Device as device
 from rustorch import devices as devices
+from rustorch import distributions as distributions
 from rustorch.dtypes import DType as dtype
 from rustorch import dtypes as dtypes
 from rustorch import eager as eager

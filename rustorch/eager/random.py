@@ -272,6 +272,17 @@ def _standard_gamma(input, generator=None):
     return draw(ops.standard_gamma_, generator, input.device, input)
 
 
+@_function
+def _sample_dirichlet(input, generator=None):
+    """Dirichlet with the concentrations in the last dimension of ``input``; differentiable."""
+    return draw(ops.sample_dirichlet_, generator, input.device, input)
+
+
+def standard_von_mises(concentration, generator=None):
+    """Angles around 0 from the von Mises distribution."""
+    return draw(ops.standard_von_mises_, generator, concentration.device, concentration.detach())
+
+
 def _write(self, drawn: Tensor) -> Tensor:
     """Write draws into a tensor; the gradient path of its old value ends here."""
     return copy_(self, drawn) if self.requires_grad else assign(self, drawn)

@@ -16,7 +16,7 @@ FLOORS = [
     {"nn"},
     {"optim"},
     {"amp"},
-    {"utils", "jit", "distributed", "serialization", "cuda", "cpu", "backends"},
+    {"utils", "jit", "distributed", "distributions", "serialization", "cuda", "cpu", "backends"},
     {"interop", "compat"},
     {"stubs", "__main__"},
 ]

@@ -208,3 +208,46 @@ def binomial_(key, counter: Number, count, prob):
 def standard_gamma_(key, counter: Number, input):
     """Gamma with shape parameter ``input`` and rate 1; differentiable in ``input``."""
     return jax.random.gamma(_threefry(key, counter), widened(input)).astype(input.dtype)
+
+
+@random(name="sample_dirichlet", **{**_INNER, "differentiable": True, "grad_name": "SampleDirichletBackward0"})
+def sample_dirichlet_(key, counter: Number, input):
+    """Dirichlet with the concentrations in the last dimension of ``input``; differentiable in them.
+
+    Gamma draws are normalised as logarithms, so that small concentrations do not divide 0 by 0.
+    """
+    log_parts = jax.random.loggamma(_threefry(key, counter), widened(input))
+    tiny = jnp.finfo(log_parts.dtype).tiny
+    parts = jnp.maximum(jax.nn.softmax(log_parts, -1), tiny)
+    return parts.astype(input.dtype)
+
+
+@random(name="standard_von_mises", **_INNER)
+def standard_von_mises_(key, counter: Number, concentration):
+    """Angles in (-pi, pi) with density proportional to ``exp(concentration * cos(x))``.
+
+    Best and Fisher's rejection from a wrapped Cauchy, in double precision, all elements until the last is accepted.
+    """
+    kappa = concentration.astype(jnp.float64)
+    root = 1 + jnp.sqrt(1 + 4 * kappa**2)
+    rho = (root - jnp.sqrt(2 * root)) / (2 * kappa)
+    # For tiny concentrations the quotients cancel: their series.
+    radius = jnp.where(kappa < 1e-5, 1 / kappa + kappa, (1 + rho**2) / (2 * rho))
+
+    def again(state):
+        return ~state[2].all()
+
+    def attempt(state):
+        i, found, done = state
+        u = jax.random.uniform(jax.random.fold_in(base, i), (3, *kappa.shape), jnp.float64)
+        z = jnp.cos(np.pi * u[0])
+        f = (1 + radius * z) / (radius + z)
+        c = kappa * (radius - f)
+        accepted = (c * (2 - c) > u[1]) | (jnp.log(c / u[1]) + 1 >= c)
+        angle = jnp.sign(u[2] - 0.5) * jnp.arccos(jnp.clip(f, -1, 1))
+        return i + 1, jnp.where(accepted & ~done, angle, found), done | accepted
+
+    base = _threefry(key, counter)
+    # NaN concentrations never accept: they are done from the start, and stay NaN.
+    start = jnp.where(kappa == kappa, 0.0, jnp.nan)
+    return lax.while_loop(again, attempt, (0, start, kappa != kappa))[1].astype(concentration.dtype)
