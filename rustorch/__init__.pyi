@@ -47,6 +47,7 @@ from rustorch import eager as eager
 from rustorch.eager.modes import enable_grad as enable_grad
 from rustorch import errors as errors
 from rustorch import fft as fft
+from rustorch import files as files
 from rustorch.limits import finfo as finfo
 from rustorch import func as func
 from rustorch.nn import functional as functional
