@@ -74,7 +74,8 @@ def ready(jitted, args, device, options=None):
         folder = cache_dir()
         if folder is None or "callback" in text:  # it would call back into a process that is gone
             return lowered.compile()
-        path = _path_of(folder, text, device, options)
+        # Arguments that a program does not use are not in its text, but an executable is for calls with them.
+        path = _path_of(folder, f"{text}\n{lowered.in_avals} {lowered.in_tree} {lowered.out_tree}", device, options)
         program = _load(path, lowered, device)
         if program is not None:
             observe.count("loaded")

@@ -8,6 +8,9 @@ import time
 import zlib
 from hashlib import sha256
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import rustorch as torch
@@ -131,6 +134,15 @@ def test_another_option_is_another_program(folder, plain_code):
     _compute()
     compiler.compiler_options = lambda where: None
     assert _compute() == 0
+
+
+def test_an_argument_that_is_not_used_tells_programs_apart(folder):
+    device = jax.devices()[0]
+    for size in (0, 1, 0):
+        given = (jnp.ones(3), np.zeros(size, np.float32))
+        f = jax.jit(lambda x, unused: x + 1)
+        assert persist.ready(f, given, device)(*given).tolist() == [2.0] * 3
+    assert len(list(folder.iterdir())) == 2
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the library is found in /proc")
