@@ -13,6 +13,7 @@ from itertools import chain
 
 import numpy as np
 
+from rustorch.dtypes import float64, get_default_dtype
 from rustorch.eager.hooks import RemovableHandle
 from rustorch.eager.modes import enable_grad, no_grad
 from rustorch.eager.nodes import apply_node, select
@@ -32,6 +33,11 @@ class _Required:
 
 
 required = _Required()
+
+
+def scalar_dtype():
+    """NumPy's dtype of state that is one number per parameter: double if that is the default, as in PyTorch."""
+    return np.float64 if get_default_dtype() is float64 else np.float32
 
 
 class Optimizer:
@@ -235,9 +241,13 @@ class Optimizer:
         """
         batches: dict = {}
         for group in self.param_groups:
-            for (device, step), params in counted(self, group).items():
+            for (device, step), params in self.counted(group).items():
                 batches.setdefault(device, []).append((group, step, params))
         return batches
+
+    def counted(self, group: dict) -> dict:
+        """A group's parameters that step now, by device and count: the number of this step, or its tensor."""
+        return counted(self, group)
 
     def init_state(self, group: dict, p: Tensor, state: dict) -> None:
         """State of a parameter before its first step."""
