@@ -125,7 +125,10 @@ class Optax(Optimizer):
         return t.detach().clone().to(p.device)  # a state has dtypes of its own
 
     def __getstate__(self):
-        return {**super().__getstate__(), **{k: self.__dict__[k] for k in ("transformation", "_shape", "_state_shape", "_names")}}
+        return {
+            **super().__getstate__(),
+            **{k: self.__dict__[k] for k in ("transformation", "_shape", "_state_shape", "_names")},
+        }
 
 
 def from_optax(transformation: optax.GradientTransformation, params) -> Optax:
@@ -212,7 +215,9 @@ def to_optax(optimizer: Optimizer) -> optax.GradientTransformation:
         slots = []
         for x, (group, _, _) in zip(leaves, rules_for(leaves)):
             names = optimizer.slots_at(group, x.shape)
-            slots.append({name: jnp.asarray(optimizer.fresh(group, name, x.shape, np.dtype(x.dtype))) for name in names})
+            slots.append(
+                {name: jnp.asarray(optimizer.fresh(group, name, x.shape, np.dtype(x.dtype))) for name in names}
+            )
         return FromOptimizer(jnp.zeros((), jnp.int32), tuple(slots))
 
     def update(updates, state, params=None):
