@@ -121,8 +121,8 @@ class Optax(Optimizer):
     def _load_entry(self, p, name, value):
         if name == "step":
             return super()._load_entry(p, name, value)
-        t = value if isinstance(value, Tensor) else from_host(np.asarray(value))
-        return t.detach().clone().to(p.device)  # a state has dtypes of its own
+        t = value.detach().clone() if isinstance(value, Tensor) else from_host(np.asarray(value))
+        return t.to(p.device)  # a state has dtypes of its own
 
     def __getstate__(self):
         return {

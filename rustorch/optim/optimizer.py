@@ -349,6 +349,8 @@ class Optimizer:
             state[p] = {name: self._load_entry(p, name, x) for name, x in entries.items() if x is not None}
         self.state = state
         self.param_groups = [{**s, "params": g["params"]} for g, s in zip(groups, saved)]
+        if not self.defaults.get("differentiable"):
+            flush()  # as at first: the next step's program is that of all steps
         for hook in self._state_hooks["load_post"].values():
             hook(self)
 
@@ -358,8 +360,7 @@ class Optimizer:
         if isinstance(value, list):
             return [self._load_entry(p, name, x) for x in value]
         if hasattr(value, "detach") and hasattr(value, "shape"):
-            t = value if isinstance(value, Tensor) else from_host(np.asarray(value))
-            t = t.detach().clone()
+            t = value.detach().clone() if isinstance(value, Tensor) else from_host(np.asarray(value.detach()))
             return t.to(p.device, p.dtype) if p.is_floating_point() else t.to(p.device)
         return copy.deepcopy(value)
 
