@@ -62,7 +62,7 @@ class Run:
             for optimizer, params, targets in zip(self.optimizers, self.params, self.targets):
                 for p, t in zip(params, targets):
                     d = p.detach() - t
-                    p.grad = d * (d * d.conj() if p.is_complex() else d * d)
+                    p.grad = d / (1 + (d * d.conj() if p.is_complex() else d * d))  # bounded: some options ascend
                 optimizer.step()
             if self.lib is rustorch:
                 base.flush()
