@@ -227,10 +227,11 @@ def to_optax(optimizer: Optimizer) -> optax.GradientTransformation:
         leaves = jax.tree.leaves(params)
         count = state.count + 1
         changes, slots = [], []
-        for x, grad, own, (_, static, numbers) in zip(leaves, grads, state.slots, rules_for(leaves)):
-            new, *rest = optimizer.apply(static, numbers, count, x, *own.values(), grad)
+        for x, grad, own, (group, static, numbers) in zip(leaves, grads, state.slots, rules_for(leaves)):
+            names = optimizer.slots_at(group, x.shape)  # JAX sorts the keys of a dict
+            new, *rest = optimizer.apply(static, numbers, count, x, *[own[name] for name in names], grad)
             changes.append(new.astype(x.dtype) - x)
-            slots.append({name: y.astype(old.dtype) for (name, old), y in zip(own.items(), rest)})
+            slots.append({name: y.astype(own[name].dtype) for name, y in zip(names, rest)})
         return jax.tree.unflatten(shape, changes), FromOptimizer(count, tuple(slots))
 
     return optax.GradientTransformation(init, update)
