@@ -37,7 +37,7 @@ class NAdam(Optimizer):
         >>> (w * w).sum().backward()
         >>> opt.step()
         >>> w
-        tensor([0.8679], requires_grad=True)
+        tensor([0.8944], requires_grad=True)
     """
 
     slots = ("mu_product", "exp_avg", "exp_avg_sq")
