@@ -23,7 +23,7 @@ def counted(optimizer, group: dict) -> dict:
         state = optimizer.state[p]
         if len(state) == 0:
             optimizer.init_state(group, p, state)
-        count = state["step"]
+        count = state.setdefault("step", 1)  # state made by hand, or saved without a count: past its first step
         if not isinstance(count, Tensor):
             count = state["step"] = count + 1
         together.setdefault((p.device, count), []).append(p)

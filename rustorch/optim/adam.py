@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import optax
 
 from rustorch.optim.optimizer import Optimizer
-from rustorch.optim.validate import at_least, check_betas
+from rustorch.optim.validate import check_fused, check_options, check_tensor_options, is_set
 
 
 class Adam(Optimizer):
@@ -19,10 +19,13 @@ class Adam(Optimizer):
         params: parameters or groups.
         lr: learning rate; betas: moment factors; eps: added to the denominator;
         weight_decay: L2 penalty added to the gradient; amsgrad: keep the largest ``v``;
-        maximize: ascend; decoupled_weight_decay: as AdamW.
+        maximize: ascend; decoupled_weight_decay: as AdamW;
+        differentiable: the step is on the tape; foreach, fused, capturable: accepted, a step is one node anyway.
+        ``lr``, ``betas`` and ``weight_decay`` may be tensors with one element.
 
     Raises:
         ValueError: a negative option or a beta outside [0, 1).
+        RuntimeError: ``fused`` with ``foreach`` or ``differentiable``.
 
     Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2014; moments by optax.
 
@@ -40,25 +43,26 @@ class Adam(Optimizer):
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False, *, foreach=None,
                  maximize=False, capturable=False, differentiable=False, fused=None, decoupled_weight_decay=False):  # fmt: skip
-        at_least(0, lr=(lr, "learning rate"), eps=(eps, "epsilon"))
-        check_betas(betas)
-        at_least(0, weight_decay=(weight_decay, "weight_decay"))
-        super().__init__(params, dict(
-            lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize, foreach=foreach,
-            capturable=capturable, differentiable=differentiable, fused=fused,
+        check_tensor_options(lr, betas, foreach, capturable)
+        options = dict(
+            lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize,
+            foreach=foreach, capturable=capturable, differentiable=differentiable, fused=fused,
             decoupled_weight_decay=decoupled_weight_decay or self.decoupled,
-        ))  # fmt: skip
+        )  # fmt: skip
+        check_options(options)
+        super().__init__(params, options)
+        check_fused(fused, foreach, differentiable)
 
     def slots_of(self, group):
         return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
 
     def static_of(self, group):
         decay = "decoupled" if group["decoupled_weight_decay"] else "l2"
-        return bool(group["maximize"]), decay if group["weight_decay"] else None
+        return bool(group["maximize"]), decay if is_set(group["weight_decay"]) else None
 
     def numbers_of(self, group):
         b1, b2 = group["betas"]
-        return group["lr"], b1, b2, float(group["eps"]), float(group["weight_decay"])
+        return group["lr"], b1, b2, group["eps"], group["weight_decay"]
 
     @staticmethod
     def update(static, numbers, step, param, grad, *slots):

@@ -7,14 +7,13 @@ groups as a single op whose hyper-parameters are runtime inputs.
 from __future__ import annotations
 
 import copy
-import functools
+import warnings
 from collections import OrderedDict, defaultdict
 from itertools import chain
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
+from rustorch.dtypes import float64, get_default_dtype
 from rustorch.eager.hooks import RemovableHandle
 from rustorch.eager.modes import enable_grad, no_grad
 from rustorch.eager.nodes import apply_node, select
@@ -22,11 +21,10 @@ from rustorch.eager.recorder import from_host, step_done
 from rustorch.eager.state import local
 from rustorch.eager.storage import flush
 from rustorch.eager.tensor import Tensor
-from rustorch.eager.views import node_of, write
-from rustorch.lowering.promote import weak
-from rustorch.lowering.table import Op
+from rustorch.eager.views import check_writable, node_of, write
 from rustorch.lowering.template import ARRAY, NUMBER, Group
 from rustorch.optim._counts import counted
+from rustorch.optim._step import per_parameter, runtime_numbers, step_op
 
 
 class _Required:
@@ -35,6 +33,11 @@ class _Required:
 
 
 required = _Required()
+
+
+def scalar_dtype():
+    """NumPy's dtype of state that is one number per parameter: double if that is the default, as in PyTorch."""
+    return np.float64 if get_default_dtype() is float64 else np.float32
 
 
 class Optimizer:
@@ -51,6 +54,8 @@ class Optimizer:
 
     # What a method is made of; see `Adam` for an example.
     slots: tuple[str, ...] = ()  # per-parameter state, zeros at first
+    saves_step = True  # is the step count part of the saved state?
+    _doubled = False  # is a parameter in its group twice, to be updated twice?
     found_inf: Tensor | None = None  # set by `amp.GradScaler` for one step: not zero skips it
 
     def __init__(self, params, defaults: dict):
@@ -73,7 +78,8 @@ class Optimizer:
             groups = [{"params": groups}]
         for group in groups:
             self.add_param_group(dict(group))
-        flush()  # initial values become inputs, so that the first step's program serves all steps
+        if not self.defaults.get("differentiable"):
+            flush()  # initial values become inputs, so that the first step's program serves all steps
 
     # ------------------------------------------------------------ groups
 
@@ -90,13 +96,16 @@ class Optimizer:
                 "sets will change between runs. Please use a list instead."
             )
         params = list(params)
-        if params and isinstance(params[0], tuple):
-            param_group["param_names"] = [name for name, _ in params]
+        names = [p[0] for p in params if isinstance(p, tuple)]
+        if names:
+            if len(names) != len(params):
+                raise ValueError("all optimizer params should be with/without names. Some param names are missing")
+            param_group["param_names"] = names
             params = [p for _, p in params]
         for p in params:
             if not isinstance(p, Tensor):
                 raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}")
-            if not self.defaults.get("differentiable") and not p.is_leaf:
+            if not self.defaults.get("differentiable") and not (p.is_leaf or p.retains_grad):
                 raise ValueError("can't optimize a non-leaf Tensor")
         param_group["params"] = params
         for name, default in self.defaults.items():
@@ -104,7 +113,17 @@ class Optimizer:
                 raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
             param_group.setdefault(name, default)
         if len({id(p) for p in params}) != len(params):
-            raise ValueError("some parameters appear in more than one parameter group")
+            self._doubled = True
+            warnings.warn(
+                "optimizer contains a parameter group with duplicate parameters; in future, this will cause an error; "
+                "see github.com/pytorch/pytorch/issues/40967 for more information",
+                stacklevel=3,
+            )
+        if any(("param_names" in g) != ("param_names" in param_group) for g in self.param_groups):
+            raise ValueError(
+                "all optimizer param groups should be with/without names. cannot add param group "
+                f"{'with' if names else 'without'} names to the optimizer"
+            )
         known = {id(p) for g in self.param_groups for p in g["params"]}
         if any(id(p) in known for p in params):
             raise ValueError("some parameters appear in more than one parameter group")
@@ -146,6 +165,14 @@ class Optimizer:
         """Names of a group's per-parameter state."""
         return self.slots
 
+    def slots_at(self, group: dict, shape) -> tuple[str, ...]:
+        """Names of the state of a parameter of that shape."""
+        return self.slots_of(group)
+
+    def fresh(self, group: dict, name: str, shape, dtype: np.dtype) -> np.ndarray:
+        """A state entry before the first step of a parameter of that shape and dtype."""
+        return np.zeros(shape, dtype)
+
     def static_of(self, group: dict) -> tuple:
         """Options that choose the formula; they are part of the program."""
         return ()
@@ -158,6 +185,19 @@ class Optimizer:
     def update(static, numbers, step, param, grad, *slots):
         """JAX arrays of one parameter to ``(new parameter, *new slots)``."""
         raise NotImplementedError("an optimizer defines update, or overrides step")
+
+    @classmethod
+    def apply(cls, static, numbers, step, *row):
+        """JAX arrays of a row (see `rows`) to the new values of the tensors that it writes."""
+        return per_parameter(cls, static, numbers, step, *row)
+
+    def rows(self, group: dict, params) -> list[tuple]:
+        """What the formula is applied to, one by one: ``(tensors that it writes, tensors that it reads)``."""
+        state, out = self.state, []
+        for p in params:
+            own = state[p]
+            out.append(([p, *[own[name] for name in self.slots_at(group, p.shape)]], (p._grad,)))
+        return out
 
     def step(self, closure=None):
         """Update all parameters that have a gradient; one node, whatever their number.
@@ -174,21 +214,22 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with no_grad():
-            nodes = self._record()
+        differentiable = bool(self.defaults.get("differentiable"))
+        with enable_grad() if differentiable else no_grad():
+            nodes = self._record(differentiable)
         for hook in list(self._post_hooks.values()):
             hook(self, (closure,) if closure is not None else (), {})
-        if nodes:
+        if nodes and not differentiable:  # what is differentiated goes on
             step_done(nodes)
         return loss
 
-    def _record(self) -> list:
+    def _record(self, differentiable: bool) -> list:
         batches = self.advance()
         out = []
         for device, parts in batches.items():
-            out.extend(
-                self._record_batch(parts, self.found_inf if self.found_inf is None else self.found_inf.to(device))
-            )
+            skip = self.found_inf if self.found_inf is None else self.found_inf.to(device)
+            for together in [[part] for part in parts] if self._doubled else [parts]:
+                out.extend(self._record_batch(together, skip, differentiable))
         if local.recorder is not None:
             local.recorder.stepped(self, batches, out)
         return out
@@ -200,30 +241,29 @@ class Optimizer:
         """
         batches: dict = {}
         for group in self.param_groups:
-            for (device, step), params in counted(self, group).items():
+            for (device, step), params in self.counted(group).items():
                 batches.setdefault(device, []).append((group, step, params))
         return batches
+
+    def counted(self, group: dict) -> dict:
+        """A group's parameters that step now, by device and count: the number of this step, or its tensor."""
+        return counted(self, group)
 
     def init_state(self, group: dict, p: Tensor, state: dict) -> None:
         """State of a parameter before its first step."""
         state["step"] = 0
-        for name in self.slots_of(group):
-            state[name] = from_host(np.zeros(p.shape, p.dtype.numpy), p.device)
+        for name in self.slots_at(group, p.shape):
+            state[name] = from_host(self.fresh(group, name, p.shape, p.dtype.numpy), p.device)
 
-    def _record_batch(self, parts, skip: Tensor | None) -> list:
+    def _record_batch(self, parts, skip: Tensor | None, differentiable: bool) -> list:
         inputs: list = []
         numbers: list = []
         template: list = []
         written: list = []
         counts: list = []
         for group, step, params in parts:
-            slots = self.slots_of(group)
             values = self.numbers_of(group)
-            arrays = [params, [p._grad for p in params], *([self.state[p][s] for p in params] for s in slots)]
-            marks = []
-            for x in values:
-                marks.append(ARRAY if isinstance(x, Tensor) else NUMBER)
-            column = Group((ARRAY,) * len(params))
+            marks = Group([ARRAY if isinstance(x, Tensor) else NUMBER for x in values])
             inputs.extend(node_of(value) for value in values if isinstance(value, Tensor))
             numbers.extend(runtime_numbers(values))
             if isinstance(step, Tensor):
@@ -231,16 +271,23 @@ class Optimizer:
                 inputs.append(node_of(step))
             else:
                 numbers.append(step)
-            inputs.extend(node_of(t) for column_ in arrays for t in column_)
             count = Group((ARRAY,)) if isinstance(step, Tensor) else NUMBER
-            template.append(Group((self.static_of(group), Group(marks), count, Group((column,) * len(arrays)))))
-            written.extend(t for p in params for t in (p, *(self.state[p][s] for s in slots)))
+            rows = []
+            for own, read in self.rows(group, params):
+                inputs.extend(map(node_of, own))
+                inputs.extend(map(node_of, read))
+                written.extend(own)
+                rows.append(Group((ARRAY,) * (len(own) + len(read))))
+            template.append(Group((self.static_of(group), marks, count, Group(rows))))
+        if differentiable:
+            for t in written:
+                check_writable(t)
         written.extend(counts)
         arguments = (Group(template),)
         if skip is not None:
             arguments += (ARRAY,)
             inputs.append(node_of(skip))
-        node = apply_node(_step_op(type(self)), arguments, inputs, tuple(numbers))
+        node = apply_node(step_op(type(self), differentiable), arguments, inputs, tuple(numbers))
         results = [select(node, i) for i in range(len(written))]
         for t, new in zip(written, results):
             write(t, new)
@@ -260,7 +307,8 @@ class Optimizer:
             {**{k: v for k, v in g.items() if k != "params"}, "params": [index[id(p)] for p in g["params"]]}
             for g in self.param_groups
         ]
-        state = {index[id(p)]: self.pack(s) for p, s in self.state.items() if id(p) in index}
+        packed = {index[id(p)]: self.pack(s) for p, s in self.state.items() if id(p) in index}
+        state = {key: entries for key, entries in packed.items() if entries}
         out = {"state": state, "param_groups": groups}
         for hook in self._state_hooks["save_post"].values():
             out = hook(self, out) or out
@@ -268,7 +316,7 @@ class Optimizer:
 
     def pack(self, entries: dict) -> dict:
         """A parameter's state as it is saved."""
-        return {k: self.pack_state(k, v) for k, v in entries.items()}
+        return {k: self.pack_state(k, v) for k, v in entries.items() if k != "step" or self.saves_step}
 
     def pack_state(self, name: str, value):
         """A state entry as it is saved: step counts are float tensors, as in PyTorch."""
@@ -298,9 +346,11 @@ class Optimizer:
             if p is None:
                 state[key] = entries
                 continue
-            state[p] = {name: self._load_entry(p, name, value) for name, value in entries.items()}
+            state[p] = {name: self._load_entry(p, name, x) for name, x in entries.items() if x is not None}
         self.state = state
         self.param_groups = [{**s, "params": g["params"]} for g, s in zip(groups, saved)]
+        if not self.defaults.get("differentiable"):
+            flush()  # as at first: the next step's program is that of all steps
         for hook in self._state_hooks["load_post"].values():
             hook(self)
 
@@ -310,8 +360,7 @@ class Optimizer:
         if isinstance(value, list):
             return [self._load_entry(p, name, x) for x in value]
         if hasattr(value, "detach") and hasattr(value, "shape"):
-            t = value if isinstance(value, Tensor) else from_host(np.asarray(value))
-            t = t.detach().clone()
+            t = value.detach().clone() if isinstance(value, Tensor) else from_host(np.asarray(value.detach()))
             return t.to(p.device, p.dtype) if p.is_floating_point() else t.to(p.device)
         return copy.deepcopy(value)
 
@@ -360,44 +409,3 @@ class Optimizer:
         self.__dict__.update(state)
         self._pre_hooks, self._post_hooks = OrderedDict(), OrderedDict()
         self._state_hooks = {k: OrderedDict() for k in ("save_pre", "save_post", "load_pre", "load_post")}
-
-
-def runtime_numbers(values) -> list[float]:
-    """Of a group's hyper-parameters, those that are plain numbers."""
-    return [float(x) for x in values if not isinstance(x, Tensor)]
-
-
-@functools.cache
-def _traced_once(update, static):
-    """``update`` as JAX sees it: traced once for parameters of one shape, and written into the program for each."""
-    return jax.jit(functools.partial(update, static), inline=True)
-
-
-_step_ops: dict[type, Op] = {}
-
-
-def _step_op(cls: type) -> Op:
-    """The op that applies a method's ``update`` to every parameter of every group."""
-    op = _step_ops.get(cls)
-    if op is None:
-
-        def step(groups, skip=None):
-            def kept(new, old):
-                return new.astype(old.dtype) if skip is None else jnp.where(skip > 0, old, new.astype(old.dtype))
-
-            out, counts = [], []
-            for static, numbers, count, columns in groups:
-                if isinstance(count, tuple):  # of one tensor, which the formula takes for the number that it holds
-                    counts.append(kept(count[0] + 1, count[0]))
-                    count = weak(count[0].astype(jnp.int64) + 1)
-                update = _traced_once(cls.update, static)
-                for row in zip(*columns):
-                    new = update(numbers, count, *row)
-                    out.extend(kept(x, old) for x, old in zip(new, (row[0], *row[2:])))
-            return (*out, *counts)
-
-        op = _step_ops[cls] = Op(
-            step, "op", name=cls.__name__.lower() + "_step", method=False, function=False,
-            differentiable=False, always_lift=True,
-        )  # fmt: skip
-    return op

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 
 from rustorch.optim.optimizer import Optimizer
-from rustorch.optim.validate import at_least
+from rustorch.optim.validate import check_fused, check_options, is_set
 
 
 class SGD(Optimizer):
@@ -17,10 +18,13 @@ class SGD(Optimizer):
     Args:
         params: parameters or groups.
         lr: learning rate; momentum: factor of the running direction; dampening: its loss;
-        weight_decay: L2 penalty; nesterov: look ahead; maximize: ascend.
+        weight_decay: L2 penalty; nesterov: look ahead; maximize: ascend;
+        differentiable: the step is on the tape (as in PyTorch, a buffer's first value is no function of the
+        gradient); foreach, fused: accepted, a step is one node anyway. ``lr`` and ``weight_decay`` may be tensors.
 
     Raises:
         ValueError: a negative option, or ``nesterov`` without momentum or with dampening.
+        RuntimeError: ``fused`` with ``foreach`` or ``differentiable``.
 
     Source: Sutskever et al., "On the importance of initialization and momentum", 2013.
 
@@ -34,51 +38,33 @@ class SGD(Optimizer):
         tensor([0.8000], requires_grad=True)
     """
 
+    saves_step = False
+
     def __init__(self, params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, *, maximize=False,
                  foreach=None, differentiable=False, fused=None):  # fmt: skip
-        at_least(
-            0, lr=(lr, "learning rate"), momentum=(momentum, "momentum"), weight_decay=(weight_decay, "weight_decay")
-        )
-        if nesterov and (momentum <= 0 or dampening != 0):
-            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        super().__init__(params, dict(
+        options = dict(
             lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, nesterov=nesterov,
             maximize=maximize, foreach=foreach, differentiable=differentiable, fused=fused,
-        ))  # fmt: skip
+        )  # fmt: skip
+        check_options(options)
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+        super().__init__(params, options)
+        check_fused(fused, foreach, differentiable)
 
     def slots_of(self, group):
         return ("momentum_buffer",) if group["momentum"] else ()
 
     def static_of(self, group):
-        return bool(group["nesterov"]), bool(group["maximize"]), bool(group["weight_decay"]), bool(group["dampening"])
+        flags = ("nesterov", "maximize", "dampening", "differentiable")
+        return *(bool(group[name]) for name in flags), is_set(group["weight_decay"])
 
     def numbers_of(self, group):
-        return group["lr"], float(group["momentum"]), float(group["dampening"]), float(group["weight_decay"])
-
-    def pack_state(self, name, value):
-        return value if name != "step" else None
-
-    def state_dict(self):
-        out = super().state_dict()
-        for entry in out["state"].values():
-            entry.pop("step", None)  # PyTorch's SGD saves no step count
-            if not entry:
-                entry["momentum_buffer"] = None
-        if not any(v.get("momentum_buffer") is not None for v in out["state"].values()):
-            out["state"] = {}
-        return out
-
-    def load_state_dict(self, state_dict):
-        super().load_state_dict(state_dict)
-        for p, entry in list(self.state.items()):
-            if entry.get("momentum_buffer") is None:
-                self.state.pop(p)
-            else:
-                entry.setdefault("step", 1)  # a loaded buffer is past its first step
+        return group["lr"], group["momentum"], group["dampening"], group["weight_decay"]
 
     @staticmethod
     def update(static, numbers, step, param, grad, *slots):
-        nesterov, maximize, decays, dampens = static
+        nesterov, maximize, dampens, differentiable, decays = static
         lr, momentum, dampening, weight_decay = numbers
         grad = -grad if maximize else grad
         if decays:
@@ -86,6 +72,7 @@ class SGD(Optimizer):
         if not slots:
             return (param - lr * grad,)
         # Zeros before the first step, so only dampening has to know which step it is.
-        fresh = grad * jnp.asarray(jnp.where(step == 1, 1.0, 1.0 - dampening), grad.dtype) if dampens else grad
+        fresh = jnp.where(step == 1, jax.lax.stop_gradient(grad), grad) if differentiable else grad  # as in PyTorch
+        fresh = fresh * jnp.asarray(jnp.where(step == 1, 1.0, 1.0 - dampening), grad.dtype) if dampens else fresh
         buffer = momentum * slots[0] + fresh
         return param - lr * (grad + momentum * buffer if nesterov else buffer), buffer

@@ -409,3 +409,32 @@ def test_003_phase_4(tmp_path, monkeypatch):
     assert set(saved) == set(out["model"].state_dict())
     with pytest.raises(RuntimeError, match="size mismatch"):
         rustorch.Linear(3, 3).load_state_dict({"weight": rustorch.ones(2, 2), "bias": rustorch.ones(3)})
+
+
+def test_001_section_4_1(capsys):
+    rustorch.manual_seed(0)
+    model = rustorch.nn.Linear(3, 1)
+    run(
+        """
+# Progress bars for training
+from tqdm import tqdm
+import rustorch.utils as utils
+
+for epoch in tqdm(range(100)):
+    loss = utils.train_step(model, batch)
+    if epoch % 10 == 0:
+        print(f"Epoch {epoch}, Loss: {loss.item():.4f}")
+""",
+        model=model,
+        batch=(rustorch.ones(4, 3), rustorch.full((4, 1), 5.0)),
+    )
+    losses = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]
+    assert len(losses) == 10 and losses == sorted(losses, reverse=True)
+    labels = rustorch.tensor([0, 1, 1, 0])
+    model.optimizer, model.criterion = (
+        rustorch.optim.SGD(model.parameters(), lr=0.0),
+        lambda out, y: out.sum() * 0 + y.sum(),
+    )
+    assert rustorch.utils.train_step(model, {"input": rustorch.ones(4, 3), "target": labels}).item() == 2
+    with pytest.raises(ValueError, match="a batch for train_step is"):
+        rustorch.utils.train_step(model, (labels,))

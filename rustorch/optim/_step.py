@@ -1,0 +1,76 @@
+"""The op behind every fused step: a method's formula, applied to all parameters of all groups at once."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from rustorch.eager.tensor import Tensor
+from rustorch.lowering.promote import weak
+from rustorch.lowering.table import Op
+
+
+def runtime_numbers(values) -> list[float]:
+    """Of a group's hyper-parameters, those that are plain numbers."""
+    return [float(x) for x in values if not isinstance(x, Tensor)]
+
+
+def number(x):
+    """A scalar array as a Python number would be: a double that leaves the other operand's dtype as it is."""
+    return weak(x.astype(jnp.float64))
+
+
+def per_parameter(cls, static, numbers, step, param, *rest):
+    """``cls.update`` on one parameter; complex numbers are pairs of real ones to it, as in PyTorch.
+
+    A hyper-parameter that is a tensor has one element, and is no wider than the parameter.
+    """
+    *slots, grad = rest
+    width = jnp.finfo(param.dtype).dtype
+    numbers = [_narrow(x.reshape(()), width) if getattr(x, "weak_type", True) is False else x for x in numbers]
+    if not jnp.iscomplexobj(param):
+        return cls.update(static, numbers, step, param, grad, *slots)
+    new = cls.update(static, numbers, step, *map(_pairs, (param, grad, *slots)))
+    return tuple(
+        jax.lax.complex(x[..., 0], x[..., 1]) if jnp.iscomplexobj(old) else x for x, old in zip(new, (param, *slots))
+    )
+
+
+def _narrow(x, dtype):
+    return x.astype(dtype) if x.dtype.itemsize > dtype.itemsize else x
+
+
+def _pairs(x):
+    return jnp.stack([x.real, x.imag], -1) if jnp.iscomplexobj(x) else x
+
+
+@functools.cache
+def _traced_once(apply, static):
+    """``apply`` as JAX sees it: traced once for parameters of one shape, and written into the program for each."""
+    return jax.jit(functools.partial(apply, static), inline=True)
+
+
+@functools.cache
+def step_op(cls: type, differentiable: bool) -> Op:
+    """The op that applies ``cls.apply`` to every row: what it gives replaces the row's first tensors."""
+
+    def step(groups, skip=None):
+        def kept(new, old):
+            return new.astype(old.dtype) if skip is None else jnp.where(skip > 0, old, new.astype(old.dtype))
+
+        out, counts = [], []
+        for static, numbers, count, rows in groups:
+            if isinstance(count, tuple):  # of one tensor, which the formula takes for the number that it holds
+                counts.append(kept(count[0] + 1, count[0]))
+                count = weak(count[0].astype(jnp.int64) + 1)
+            apply = _traced_once(cls.apply, static)
+            for row in rows:
+                out.extend(kept(new, old) for new, old in zip(apply(numbers, count, *row), row))
+        return (*out, *counts)
+
+    return Op(
+        step, "op", name=cls.__name__.lower() + "_step", method=False, function=False,
+        differentiable=differentiable, always_lift=True,
+    )  # fmt: skip
