@@ -57,6 +57,7 @@ from rustorch.nn.modules.conv_transpose import ConvTranspose1d, ConvTranspose2d,
 from rustorch.nn.modules.data_parallel import DataParallel
 from rustorch.nn.modules.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from rustorch.nn.modules.flatten import Flatten, Unflatten
+from rustorch.nn.modules.fractional_pooling import FractionalMaxPool2d, FractionalMaxPool3d
 from rustorch.nn.modules.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from rustorch.nn.modules.lazy_layers import (
     LazyBatchNorm1d,
