@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.utils.prune
-from nn_oracle import assert_same, assert_same_error, copy_state, ours
+from nn_oracle import assert_same, assert_same_error, copy_state
 
 import rustorch
 

@@ -5,9 +5,9 @@ import math
 from rustorch.dtypes import bool_
 from rustorch.eager import ops as T
 from rustorch.eager.ops import nn_functional as _F
-from rustorch.nn.attention.bias import CausalBias
 from rustorch.nn._functional.dropout import attention_mask, dropout
 from rustorch.nn._functional.pieces import piece
+from rustorch.nn.attention.bias import CausalBias
 
 _attention_core = piece("attention_core")
 

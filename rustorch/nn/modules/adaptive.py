@@ -91,7 +91,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
                 f"but found inputs with size {input.shape}"
             )
         values = known_values(target)
-        if values is not None and values.size and not (0 <= values.min() and values.max() < self.n_classes):
+        if values is not None and values.size and not (values.min() >= 0 and values.max() < self.n_classes):
             raise RuntimeError(
                 f"Target values should be in [0, {self.n_classes - 1}], "
                 f"but values in range [{values.min()}, {values.max()}] were found. "

@@ -4,9 +4,9 @@ from enum import Enum, auto
 
 from rustorch import linalg
 from rustorch.autograd.modes import no_grad
-from rustorch.limits import finfo
 from rustorch.eager import ops as T
 from rustorch.eager.tensor import Tensor
+from rustorch.limits import finfo
 from rustorch.nn import functional as F
 from rustorch.nn.modules.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from rustorch.nn.modules.module import Module

@@ -6,12 +6,11 @@ The module gets a class of its own, on which the tensor's name is a property; wh
 
 import copy
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rustorch.autograd.modes import no_grad
 from rustorch.eager.tensor import Tensor
 from rustorch.nn.modules.container import ModuleDict, ModuleList
-from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import Parameter
 
 _cache: dict = {}
@@ -78,10 +77,8 @@ class ParametrizationList(ModuleList):
             new = original
             for module in reversed(list(self)):
                 if hasattr(module, "right_inverse"):
-                    try:
+                    with suppress(NotImplementedError):  # as if it had none
                         new = module.right_inverse(new)
-                    except NotImplementedError:
-                        pass  # as if it had none
         if not isinstance(new, Tensor) and not _is_sequence(new):
             raise ValueError(
                 "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). "
