@@ -1,4 +1,4 @@
-"""Weights of convolutions in another memory format; XLA lays arrays out itself, so only the strides differ."""
+"""Weights of convolutions in another memory format: accepted, as XLA lays arrays out itself and strides stay dense."""
 
 from rustorch.nn.modules.conv import Conv2d, Conv3d
 from rustorch.nn.modules.conv_transpose import ConvTranspose2d, ConvTranspose3d
