@@ -11,7 +11,7 @@ from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 
 
-def _known(t: Tensor):
+def known_values(t: Tensor):
     """The tensor's values as a NumPy array if that costs no wait and no transfer, else None."""
     node = node_of(t)
     value = node.value
@@ -22,7 +22,7 @@ def _known(t: Tensor):
 
 def _seen(a, must: bool):
     if isinstance(a, Tensor):
-        return _known(a) if must else node_of(a).aval
+        return known_values(a) if must else node_of(a).aval
     if isinstance(a, (tuple, list)):
         return [_seen(x, must) for x in a]
     return a

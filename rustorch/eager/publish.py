@@ -37,7 +37,8 @@ def overload(fn=None, *, namespaces=("torch",), method=True, name=None):
     assert name not in OVERLOADS, name
     OVERLOADS[name] = Overload(fn, namespaces, method)
     fn.__name__ = fn.__qualname__ = name.rpartition(".")[2]
-    fn.__module__ = "torch" if not namespaces or namespaces[0] == "torch" else f"torch.{namespaces[0]}"
+    # Where pickle finds it again.
+    fn.__module__ = "rustorch" if not namespaces or namespaces[0] == "torch" else f"rustorch.{namespaces[0]}"
     return fn
 
 

@@ -32,7 +32,7 @@ def function_of(op: Op):
     fn.__name__ = fn.__qualname__ = op.name
     fn.__doc__ = op.doc
     fn.op = op
-    fn.__module__ = "torch" if op.namespace == "torch" else f"torch.{op.namespace}"
+    fn.__module__ = "rustorch" if op.namespace == "torch" else f"rustorch.{op.namespace}"  # where pickle looks
     return fn
 
 

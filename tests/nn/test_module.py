@@ -495,3 +495,13 @@ def test_a_training_run_is_torchs():
     np.testing.assert_allclose(run(rustorch, mine, ours(x), ours(y)), expected, rtol=1e-4)
     for (key, value), own in zip(reference.state_dict().items(), mine.state_dict().values()):
         np.testing.assert_allclose(own.numpy(), value.numpy(), rtol=1e-3, atol=1e-5, err_msg=key)
+
+
+def test_global_hooks_under_their_private_names():
+    ours_, theirs = rustorch.nn.modules.module, torch.nn.modules.module
+    names = [n for n in dir(theirs) if n.startswith("_global_") and n != "_global_is_full_backward_hook"]
+    assert all(isinstance(getattr(ours_, n), dict) for n in names) and not ours_._has_any_global_hook()
+    handle = ours_.register_module_forward_hook(lambda *_: None)
+    assert len(ours_._global_forward_hooks) == 1 and ours_._has_any_global_hook()
+    handle.remove()
+    assert rustorch.nn.Identity()._wrapped_call_impl(3) == 3

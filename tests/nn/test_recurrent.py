@@ -2,20 +2,17 @@
 
 import copy
 import pickle
-import warnings
 
 import numpy as np
 import pytest
 import torch
 from nn_oracle import assert_same, assert_same_error, copy_state, numbers, ours
-from torch.testing._internal.common_modules import module_db
 
 import rustorch
 from rustorch.lowering import counters
 
 pytestmark = [pytest.mark.filterwarnings("ignore:.*LSTM with projections"), pytest.mark.usefixtures("plain_code")]
 RNG = np.random.default_rng(0)
-NETS = {m.module_cls.__name__: m for m in module_db if m.module_cls.__module__ == "torch.nn.modules.rnn"}
 
 
 def normal(*shape):
@@ -70,29 +67,6 @@ def same(pairs):
     for expected, actual in pairs:
         assert tuple(expected.shape) == tuple(actual.shape)
         assert_same(actual, expected, 1e-9)
-
-
-@pytest.mark.parametrize("name", NETS)
-def test_module_db(name):
-    """Samples of torch's own table of modules (a third, every option both ways), in one program."""
-    info, pairs = NETS[name], []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        samples = list(
-            info.module_inputs_func(info, device="cpu", dtype=torch.float64, requires_grad=True, training=True)
-        )
-    samples = samples if len(samples) < 4 else samples[::3]
-    for i, sample in enumerate(samples):
-        pair = Pair(name, *sample.constructor_input.args, **sample.constructor_input.kwargs)
-        args = sample.forward_input.args
-        copies = mirrored(args)
-        expected, actual = pair.torch(*args), pair.ours(*copies)
-        pairs += zip(leaves(expected), leaves(actual), strict=True)
-        if i % 3 == 1 or len(samples) < 4:
-            inputs = [t for t in leaves(args) if t.requires_grad]
-            mine = [t for t in leaves(copies) if t.requires_grad]
-            pairs += pair.gradients(expected, actual, inputs, mine, second=False)
-    same(pairs)
 
 
 # One shape for all, so that the programs below are few.

@@ -6,6 +6,8 @@ transposition to its GEMM instead of copying. Of the two ways to write the weigh
 1.1 ms); splitting the long axis into a batched product was three times slower and worse.
 """
 
+import math
+
 from jax import lax
 
 from .sums import column_sum
@@ -15,9 +17,14 @@ def _dot(a, b, i, j):
     return lax.dot_general(a, b, (((i,), (j,)), ((), ())))
 
 
+def _rows(x):
+    """All dimensions but the last as one; sizes may be 0."""
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
 def linear(x, weight, bias=None):
     """``x (..., in)``, ``weight (out, in)``, ``bias (out,)`` -> ``(..., out)``."""
-    y = _dot(x.reshape(-1, x.shape[-1]), weight, 1, 1)
+    y = _dot(_rows(x), weight, 1, 1)
     if bias is not None:
         y = y + bias
     return y.reshape(*x.shape[:-1], weight.shape[0])
@@ -25,7 +32,7 @@ def linear(x, weight, bias=None):
 
 def linear_vjp(ct, x, weight, bias=None, *, needs=(True, True, True)):
     """Gradients of ``linear``: ``dx = g @ W``, ``dW = g.T @ x``, ``db`` = column sums of ``g``."""
-    g, rows = ct.reshape(-1, ct.shape[-1]), x.reshape(-1, x.shape[-1])
+    g, rows = _rows(ct), _rows(x)
     dx = _dot(g, weight, 1, 0).reshape(x.shape) if needs[0] else None
     dw = _dot(g, rows, 0, 0) if needs[1] else None
     db = column_sum(g).astype(bias.dtype) if needs[2] and bias is not None else None

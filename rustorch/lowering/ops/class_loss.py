@@ -55,6 +55,8 @@ def _check_classes(input, target, weight, ignore_index=None):
         f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of shape: "
         f"{list(weight.shape) if weight is not None else None}",
     )
+    if weight is not None and dtype_of(weight) is not dtype_of(input):
+        check(False, f"expected scalar type {dtype_of(input).alias} but found {dtype_of(weight).alias}")
 
 
 def _poisoned(loss, logits, target, ignore_index):
@@ -93,6 +95,7 @@ def cross_entropy(
         f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}",
     )
     if not _indices(input, target):
+        check(ignore_index < 0, "ignore_index is not supported for floating point target")
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
     _check_classes(input, target, weight)
     need_float(input, "log_softmax_lastdim_kernel_impl")
@@ -297,6 +300,10 @@ def ctc_loss(
     elif targets.ndim == 1:
         targets = _padded(targets, out_len, batch)
     loss = _ctc(widened(x), targets.astype(jnp.int64), in_len, out_len, blank)
+    # PyTorch's gradient is the one for log-probabilities that sum to one: eˣ more than the true one, which
+    # log_softmax in front takes away again.
+    mass = jnp.where((jnp.arange(steps)[:, None] < in_len)[..., None], jnp.exp(widened(x)), 0).sum((0, 2))
+    loss = loss + (mass - lax.stop_gradient(mass))
     if zero_infinity:
         loss = jnp.where(jnp.isinf(loss), 0, loss)
     loss = loss.astype(log_probs.dtype)

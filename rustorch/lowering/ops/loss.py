@@ -192,7 +192,7 @@ def poisson_nll_loss(
 def gaussian_nll_loss(input, target, var, full: bool = False, eps: Number = 1e-6, reduction: str = "mean"):
     """½(log v + (input - target)²/v), v = max(var, eps); ``full`` adds ½ log 2π.
 
-    ``var`` has the input's shape, or lacks the last size or has 1 there. The floor passes no
+    ``var`` has the input's shape, or lacks the last size, or has 1 in one place. The floor passes no
     gradient to input or target but, as in PyTorch, all of it to ``var``.
     """
     var = jnp.broadcast_to(cast(var, dtype_of(input)), input.shape) if getattr(var, "ndim", 0) == 0 else var
@@ -200,8 +200,9 @@ def gaussian_nll_loss(input, target, var, full: bool = False, eps: Number = 1e-6
         if input.shape[:-1] == var.shape:
             var = var[..., None]
         else:
+            other = [v for n, v in zip(input.shape, var.shape) if n != v]
             check(
-                input.shape[:-1] == var.shape[:-1] and var.shape[-1] == 1,
+                input.ndim == var.ndim and sum(other) == 1,
                 "var is of incorrect size",
                 ArgumentValueError,
             )

@@ -26,7 +26,7 @@ def _prepare(rank, input, kernel_size, stride, padding, dilation, ceil_mode):
     """The checked window, stride, padding and dilation, one int per axis."""
     check(
         input.ndim in (rank + 1, rank + 2) and all(input.shape[-rank - 1 :]),
-        f"non-empty {rank + 1}D or {rank + 2}D (batch mode) tensor expected for input. Received: shape {list(input.shape)}",
+        f"non-empty {rank + 1}D or {rank + 2}D (batch mode) tensor expected for input",
     )
     window = axes_of(kernel_size, rank, "kernel_size")
     stride = window if stride is None or stride == () else axes_of(stride, rank, "stride")

@@ -7,6 +7,7 @@ from rustorch.eager import ops as T
 from rustorch.eager.ops import nn_functional as _F
 from rustorch.nn._functional.dropout import attention_mask, dropout
 from rustorch.nn._functional.pieces import piece
+from rustorch.nn.attention.bias import CausalBias
 
 _attention_core = piece("attention_core")
 
@@ -26,6 +27,10 @@ def scaled_dot_product_attention(
     Shapes: q (..., L, E), k (..., S, E), v (..., S, D) → (..., L, D). A boolean mask is true where
     attending is allowed; others are added. ``scale`` is 1/√E unless given.
     """
+    if isinstance(attn_mask, CausalBias):
+        if is_causal:
+            raise ValueError("CausalBias should not be used with causal=True")
+        attn_mask = attn_mask._materialize(query.device)
     if dropout_p == 0.0:
         return _F.scaled_dot_product_attention(query, key, value, attn_mask, 0.0, is_causal, scale, enable_gqa)
     kept = attention_mask(query, key, dropout_p)

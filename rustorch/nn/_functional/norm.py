@@ -29,6 +29,8 @@ def batch_norm(
     While ``training`` the statistics are the batch's, and the running ones, if given, move
     towards them by ``momentum`` (the variance unbiased); otherwise they are the running ones.
     """
+    if training and eps <= 0.0:
+        raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     output, mean, var = _native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
     if training:
         _write(running_mean, mean)

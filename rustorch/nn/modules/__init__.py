@@ -26,6 +26,7 @@ from rustorch.nn.modules.activation import (
     Tanhshrink,
     Threshold,
 )  # fmt: skip
+from rustorch.nn.modules.adaptive import AdaptiveLogSoftmaxWithLoss
 from rustorch.nn.modules.adaptive_pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -50,11 +51,13 @@ from rustorch.nn.modules.classification_loss import (
     TripletMarginLoss,
     TripletMarginWithDistanceLoss,
 )  # fmt: skip
-from rustorch.nn.modules.container import ModuleDict, ModuleList, Sequential
+from rustorch.nn.modules.container import Container, ModuleDict, ModuleList, Sequential
 from rustorch.nn.modules.conv import Conv1d, Conv2d, Conv3d
 from rustorch.nn.modules.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from rustorch.nn.modules.data_parallel import DataParallel
 from rustorch.nn.modules.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from rustorch.nn.modules.flatten import Flatten, Unflatten
+from rustorch.nn.modules.fractional_pooling import FractionalMaxPool2d, FractionalMaxPool3d
 from rustorch.nn.modules.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from rustorch.nn.modules.lazy_layers import (
     LazyBatchNorm1d,

@@ -56,6 +56,22 @@ class _ModuleSequence(Module):
         return self
 
 
+class Container(Module):
+    """Named children without a ``forward``, PyTorch's oldest container.
+
+    >>> import rustorch as torch
+    >>> torch.nn.Container(act=torch.nn.ReLU())
+    Container(
+      (act): ReLU()
+    )
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__()
+        for name, module in kwargs.items():
+            self.add_module(name, module)
+
+
 class Sequential(_ModuleSequence):
     """Call the given modules one after the other, each with the previous one's output.
 

@@ -30,6 +30,17 @@ from rustorch.nn.modules._switch import SwitchMixin
 from rustorch.nn.modules._traverse import TraverseMixin
 from rustorch.nn.parameter import Buffer, Parameter
 
+# The dicts of global hooks under PyTorch's names, for code that looks at or clears them.
+_global_forward_hooks = GLOBAL.forward
+_global_forward_pre_hooks = GLOBAL.forward_pre
+_global_forward_hooks_with_kwargs = GLOBAL.forward_with_kwargs
+_global_forward_hooks_always_called = GLOBAL.forward_always_called
+_global_backward_hooks = GLOBAL.backward
+_global_backward_pre_hooks = GLOBAL.backward_pre
+_global_buffer_registration_hooks = GLOBAL.buffer_registration
+_global_module_registration_hooks = GLOBAL.module_registration
+_global_parameter_registration_hooks = GLOBAL.parameter_registration
+
 # Attributes that modules pickled by older versions may lack, with what makes a fresh one.
 _FRESH_STATE = {
     "_non_persistent_buffers_set": set,
@@ -108,6 +119,12 @@ class Module(HookMixin, TraverseMixin, StateDictMixin, ConvertMixin, SwitchMixin
 
     def _call_impl(self, *args, **kwargs):
         return self.__call__(*args, **kwargs)
+
+    _wrapped_call_impl = _call_impl
+    _compiled_call_impl = None
+
+    def _slow_forward(self, *args, **kwargs):
+        return self.forward(*args, **kwargs)
 
     def _call_with_hooks(self, args, kwargs):
         called = set()
@@ -356,6 +373,10 @@ class Module(HookMixin, TraverseMixin, StateDictMixin, ConvertMixin, SwitchMixin
             return f"{self._get_name()}({extra})"
         body = "\n  ".join(extra_lines + child_lines)
         return f"{self._get_name()}(\n  {body}\n)" if body else f"{self._get_name()}()"
+
+
+def _has_any_global_hook():
+    return GLOBAL.on_call()
 
 
 def _replaced_args(result, args):

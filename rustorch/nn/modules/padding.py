@@ -139,22 +139,35 @@ class ReplicationPad3d(_Pad):
     _ntuple = staticmethod(_sextuple)
 
 
-class CircularPad1d(_Pad):
-    """Pad the last dimension with its other end."""
+class _CircularPad(_Pad):
+    """Padding with the other end, of inputs with a channel dimension."""
 
     _mode = "circular"
+    _dims = 0
+
+    def forward(self, input):
+        fewest = self._dims + 1
+        if input.dim() not in (fewest, fewest + 1):
+            raise ValueError(f"expected {fewest}D or {fewest + 1}D input (got {input.dim()}D input)")
+        return super().forward(input)
+
+
+class CircularPad1d(_CircularPad):
+    """Pad the last dimension with its other end."""
+
+    _dims = 1
     _ntuple = staticmethod(_pair)
 
 
-class CircularPad2d(_Pad):
+class CircularPad2d(_CircularPad):
     """Pad the last two dimensions with their other ends."""
 
-    _mode = "circular"
+    _dims = 2
     _ntuple = staticmethod(_quadruple)
 
 
-class CircularPad3d(_Pad):
+class CircularPad3d(_CircularPad):
     """Pad the last three dimensions with their other ends."""
 
-    _mode = "circular"
+    _dims = 3
     _ntuple = staticmethod(_sextuple)
