@@ -1,0 +1,275 @@
+"""PyTorch's op database as the oracle: each entry's samples by dtype, its in-place and ``out=`` forms, its error cases.
+
+A check gives ``None`` where all is well, or the first difference in words. Everything that one entry needs of one dtype
+is recorded before anything is read, so that it is one program.
+"""
+
+from itertools import islice
+
+import numpy as np
+import torch
+from derivative_calls import RANDOM, SPELLED, few
+from derivative_oracle import lookup, quiet, to_rustorch
+from plain_code import plain_code
+from torch.testing._internal.common_methods_invocations import op_db
+
+import rustorch
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "int64": torch.int64, "bool": torch.bool, "complex64": torch.complex64}
+MORE_DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "int32": torch.int32, "uint8": torch.uint8}
+
+# What the database calls by another name than its own: rustorch's function.
+NAMES = {
+    "__getitem__": lambda x, i: x[i],
+    "__radd__": lambda x, y: y + x,
+    "__rand__": lambda x, y: y & x,
+    "__rdiv__": lambda x, y: y / x,
+    "__rmatmul__": lambda x, y: y @ x,
+    "__rmod__": lambda x, y: y % x,
+    "__rmul__": lambda x, y: y * x,
+    "__ror__": lambda x, y: y | x,
+    "__rpow__": lambda x, y: y**x,
+    "__rsub__": lambda x, y: y - x,
+    "__rxor__": lambda x, y: y ^ x,
+}
+IN_PLACE_ONLY = {"cauchy", "exponential", "geometric", "log_normal", "uniform"}
+FILLED_BY_CHANCE = {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided", "resize_", "resize_as_"}
+DRAWN = RANDOM | {"native_dropout_backward"} - {"native_dropout_backward"}
+ONLY_SHAPES = RANDOM | FILLED_BY_CHANCE | {"bernoulli", "pca_lowrank", "svd_lowrank"}
+
+
+class Entry:
+    """One entry of the database and rustorch's function for it."""
+
+    def __init__(self, info):
+        self.info, self.name = info, info.name
+        self.id = f"{info.name}-{info.variant_test_name}" if info.variant_test_name else info.name
+        self.ours = self._find()
+
+    def _find(self):
+        spelled = SPELLED.get(self.id.replace("-", " ")) or SPELLED.get(self.name)
+        if spelled is not None and self.name not in ("linalg.lstsq", "zero_"):
+            return spelled(rustorch)
+        if self.name in NAMES:
+            return NAMES[self.name]
+        if self.name in IN_PLACE_ONLY:
+            return lambda x, *args, **kwargs: getattr(x.clone(), self.name + "_")(*args, **kwargs)
+        return lookup(self.name.removeprefix("torch."))
+
+    def samples(self, dtype, limit=None):
+        torch.manual_seed(0)
+        found = list(islice(self.info.sample_inputs("cpu", dtype, requires_grad=False), 300))
+        return found if limit is None else few(found, limit)
+
+    def supports(self, dtype) -> bool:
+        return dtype in self.info.dtypes
+
+
+ENTRIES = [Entry(info) for info in op_db]
+
+
+def convert(x):
+    """PyTorch's arguments as rustorch's."""
+    if isinstance(x, torch.Tensor):
+        return to_rustorch(x) if x.dtype is not torch.bfloat16 else to_rustorch(x.float()).to(rustorch.bfloat16)
+    if isinstance(x, torch.Size):
+        return tuple(x)
+    if type(x) in (tuple, list):
+        return type(x)(map(convert, x))
+    if isinstance(x, dict):
+        return {k: convert(v) for k, v in x.items()}
+    if isinstance(x, slice):
+        return slice(convert(x.start), convert(x.stop), convert(x.step))
+    if isinstance(x, torch.dtype | torch.memory_format | torch.layout):
+        return getattr(rustorch, str(x).split(".")[1])
+    if isinstance(x, torch.device):
+        return rustorch.device(str(x))
+    if isinstance(x, torch.Generator):
+        return rustorch.Generator()
+    if isinstance(x, torch.nn.PairwiseDistance):
+        return rustorch.nn.PairwiseDistance(x.norm, x.eps, x.keepdim)
+    name = getattr(x, "__name__", "?")
+    if callable(x) and getattr(torch.nn.functional, name, None) is x:
+        return getattr(rustorch.nn.functional, name)
+    return x
+
+
+def clone(x):
+    """PyTorch's arguments with tensors of their own."""
+    if isinstance(x, torch.Tensor):
+        return x.clone()
+    if type(x) in (tuple, list):
+        return type(x)(map(clone, x))
+    if isinstance(x, dict):
+        return {k: clone(v) for k, v in x.items()}
+    return x
+
+
+def flat(out) -> list:
+    """Tensors and plain values of a result, in order."""
+    if isinstance(out, (tuple, list)):
+        return [t for x in out for t in flat(x)]
+    return [out]
+
+
+def attempt(fn, *args, **kwargs):
+    """``(result, None)`` or ``(None, error)``."""
+    try:
+        return fn(*args, **kwargs), None
+    except Exception as error:
+        return None, error
+
+
+def differ(ours, theirs, only_shapes: bool) -> str | None:
+    """What is different between two results."""
+    a, b = flat(ours), flat(theirs)
+    if len(a) != len(b):
+        return f"{len(a)} results, not {len(b)}"
+    for x, y in zip(a, b):
+        if not isinstance(y, torch.Tensor):
+            if isinstance(y, torch.Size | torch.dtype):
+                x, y = str(x).replace("rustorch", "torch"), str(y)
+            if x != y and not (x != x and y != y):
+                return f"{x!r}, not {y!r}"
+            continue
+        if not isinstance(x, rustorch.Tensor):
+            return f"a {type(x).__name__}, not a tensor"
+        if str(x.dtype).split(".")[1] != str(y.dtype).split(".")[1]:
+            return f"dtype {x.dtype}, not {y.dtype}"
+        if tuple(x.shape) != tuple(y.shape):
+            return f"shape {tuple(x.shape)}, not {tuple(y.shape)}"
+        if not only_shapes:
+            wrong = _values(x, y)
+            if wrong:
+                return wrong
+    return None
+
+
+def _values(x, y) -> str | None:
+    y = y.detach().resolve_conj().resolve_neg().to_dense() if y.layout is not torch.strided else y.detach().resolve_conj().resolve_neg()
+    got = torch.from_numpy(np.array((x.float() if x.dtype is rustorch.bfloat16 else x).detach().numpy())).to(y.dtype)
+    try:
+        torch.testing.assert_close(got, y, equal_nan=True)
+    except AssertionError as error:
+        return " ".join(str(error).split())[:200]
+    return None
+
+
+def forward(entry: Entry, dtype, limit=None) -> str | None:
+    """The function itself, on samples of one dtype."""
+    if entry.ours is None:
+        return "missing"
+    with quiet(), plain_code():
+        pairs = []
+        for s in entry.samples(dtype, limit):
+            theirs, refused = attempt(entry.info.op, *clone([s.input, *s.args]), **clone(s.kwargs))
+            ours, error = attempt(entry.ours, *convert([s.input, *s.args]), **convert(s.kwargs))
+            if refused is not None:
+                continue
+            if error is not None:
+                return f"{type(error).__name__}: {str(error)[:150]} for {_show(s)}"
+            pairs.append((ours, theirs, s))
+        for ours, theirs, s in pairs:
+            wrong, error = attempt(differ, s.output_process_fn_grad(ours), s.output_process_fn_grad(theirs), entry.name in ONLY_SHAPES)
+            if error is not None:
+                wrong = f"{type(error).__name__}: {str(error)[:150]}"
+            if wrong:
+                return f"{wrong} for {_show(s)}"
+    return None
+
+
+def in_place(entry: Entry, dtype, limit=None) -> str | None:
+    """The form with an underscore; None too where PyTorch has none."""
+    theirs_fn = entry.info.inplace_variant
+    if theirs_fn is None:
+        return None
+    name = getattr(theirs_fn, "__name__", "")
+    ours_fn = getattr(rustorch.Tensor, name, None) or lookup(f"nn.functional.{name}") or lookup(name)
+    if name in ("wrapper", "<lambda>", "") or ours_fn is None:
+        return None if name in ("wrapper", "<lambda>", "") else f"{name} is missing"
+    with quiet(), plain_code():
+        pairs = []
+        for s in entry.samples(dtype, limit):
+            if s.broadcasts_input or not isinstance(s.input, torch.Tensor):
+                continue
+            x = s.input.clone()
+            theirs, refused = attempt(theirs_fn, x, *clone(s.args), **clone(s.kwargs))
+            if refused is not None:
+                continue
+            y = convert(s.input)
+            ours, error = attempt(ours_fn, y, *convert(s.args), **convert(s.kwargs))
+            if error is not None:
+                return f"{name}: {type(error).__name__}: {str(error)[:150]} for {_show(s)}"
+            if ours is not y:
+                return f"{name} does not return its input"
+            pairs.append((y, theirs, s))
+        for y, theirs, s in pairs:
+            wrong, error = attempt(differ, y, theirs, entry.name in ONLY_SHAPES)
+            if wrong or error:
+                return f"{name}: {wrong or error} for {_show(s)}"
+    return None
+
+
+def out(entry: Entry, dtype, limit=None) -> str | None:
+    """``out=``, into a tensor of the right shape and into an empty one; None too where PyTorch has none."""
+    if not entry.info.supports_out:
+        return None
+    if entry.ours is None:
+        return "missing"
+    with quiet(), plain_code():
+        pairs = []
+        for s in entry.samples(dtype, limit):
+            theirs, refused = attempt(entry.info.op, *clone([s.input, *s.args]), **clone(s.kwargs))
+            if refused is not None or not all(isinstance(t, torch.Tensor) for t in flat(theirs)):
+                continue
+            given = [rustorch.empty(tuple(t.shape), dtype=convert(t.dtype)) for t in flat(theirs)]
+            single = isinstance(theirs, torch.Tensor)
+            ours, error = attempt(entry.ours, *convert([s.input, *s.args]), **convert(s.kwargs), out=given[0] if single else tuple(given))
+            if error is not None:
+                return f"{type(error).__name__}: {str(error)[:150]} for {_show(s)}"
+            if any(a is not b for a, b in zip(flat(ours), given)):
+                return "does not return out"
+            pairs.append((given, theirs, s))
+        for given, theirs, s in pairs:
+            wrong, error = attempt(differ, given, theirs, entry.name in ONLY_SHAPES)
+            if wrong or error:
+                return f"{wrong or error} for {_show(s)}"
+    return None
+
+
+def errors(entry: Entry):
+    """``[(accepted?, right type?, what)]`` for each of PyTorch's error cases."""
+    found = []
+    if entry.info.error_inputs_func is None:
+        return found
+    with quiet(), plain_code():
+        for case in islice(entry.info.error_inputs("cpu"), 60):
+            s = case.sample_input
+            _, refused = attempt(entry.info.op, *clone([s.input, *s.args]), **clone(s.kwargs))
+            if refused is None:
+                continue
+            if entry.ours is None:
+                found.append((False, False, "missing"))
+                continue
+            _, error = attempt(_read, entry.ours, *convert([s.input, *s.args]), **convert(s.kwargs))
+            found.append((error is not None, isinstance(error, type(refused)), f"{type(refused).__name__}: {str(refused)[:100]!r}; ours: {type(error).__name__ if error is not None else 'no error'} {str(error)[:80]!r} for {_show(s)}"))
+    return found
+
+
+def _read(fn, *args, **kwargs):
+    for t in flat(fn(*args, **kwargs)):
+        if isinstance(t, rustorch.Tensor):
+            t.numpy()
+
+
+def _show(s) -> str:
+    def one(x):
+        if isinstance(x, torch.Tensor):
+            return f"{str(x.dtype)[6:]}{list(x.shape)}"
+        if isinstance(x, (tuple, list)):
+            return f"({', '.join(map(one, x))})"
+        if isinstance(x, dict):
+            return ", ".join(f"{k}={one(v)}" for k, v in x.items())
+        return repr(x)[:40]
+
+    return f"({', '.join(map(one, (s.input, *s.args)))}; {one(s.kwargs)})"[:160]
