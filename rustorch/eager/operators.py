@@ -38,6 +38,10 @@ def _hang(name: str, fn, reflected=None, inplace=None) -> None:
     if reflected is not None:
 
         def backward(self, other):
+            if not isinstance(self, Tensor):
+                raise TypeError(
+                    f"descriptor '__r{name}__' for 'Tensor' objects doesn't apply to a '{type(self).__name__}' object"
+                )
             other = _operand(other)
             return NotImplemented if other is NotImplemented else reflected(self, other)
 

@@ -7,7 +7,7 @@ from rustorch.eager.recorder import apply, wrap
 from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import make_view, node_of
-from rustorch.errors import ArgumentTypeError
+from rustorch.errors import ArgumentTypeError, DTypeError
 from rustorch.graph import NO_TAPE, ON_TAPE, Node
 from rustorch.lowering.infer import SIGS
 from rustorch.lowering.table import Op
@@ -60,6 +60,8 @@ def _into(out, result, op):
     if isinstance(result, tuple):
         parts = tuple(write_out(o, r, op.name) for o, r in zip(out, result))
         return return_type(op.name, op.fields)(*parts) if op.fields else parts
+    if op.out == "exact" and isinstance(out, Tensor) and out.dtype is not result.dtype:
+        raise DTypeError(f"Expected out tensor to have dtype {result.dtype.name}, but got {out.dtype.name} instead")
     return write_out(out, result, op.name)
 
 

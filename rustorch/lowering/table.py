@@ -37,13 +37,13 @@ class Op:
         "name", "namespace", "kind", "body", "lower", "params", "required", "defaults", "keyword_only",
         "lifts", "variadic", "aliases", "method", "function", "inplace", "out", "strides", "differentiable",
         "dear", "saves", "fields", "vjp_rule", "vjp_uses_output", "known_names", "known_rule", "grad_name", "always_lift", "scatter", "doc",
-        "also", "lacks",
+        "also", "lacks", "operands", "tensors", "numbers",
     )  # fmt: skip
 
     def __init__(self, body: Callable, kind: str, *, name=None, namespace="torch", promote=None, aliases=(),
                  method=None, function=True, inplace=None, out=None, differentiable=True, dear=False,
                  saves=True, fields=None, grad_name=None, always_lift=False, scatter=None, strides=None,
-                 also=(), lacks=None):  # fmt: skip
+                 also=(), lacks=None, numbers=False):  # fmt: skip
         code = body.__code__
         skip = 1 if kind == "view" else 0  # view bodies take the array module first
         positional = code.co_argcount
@@ -69,6 +69,7 @@ class Op:
         self.method = in_torch and kind not in ("creation",) if method is None else method
         self.function = function
         self.inplace = (kind == "pointwise" and self.method) if inplace is None else inplace
+        # "exact": ``out=`` must have the result's dtype, not only one that it can be cast to.
         self.out = kind in ("pointwise", "reduction", "op") if out is None else out
         self.strides = strides  # (shape, input avals, template) -> PyTorch's strides, where they are special
         self.differentiable = differentiable and promote != "bool"
@@ -84,6 +85,9 @@ class Op:
         self.scatter = scatter
         self.doc = body.__doc__
         self.lacks = lacks  # (tensor arguments or None for all, whose derivative PyTorch lacks; its error message)
+        # Which may be Python numbers (`rustorch.eager.operands`): operands that are annotated ``Number``.
+        self.operands, self.tensors = operand_places(self, hints)
+        self.numbers = numbers  # all of them at once too
         self.also = also  # further namespaces with the same op: ``torch.relu`` beside ``nn.functional.relu``
 
     def __call__(self, *args, **kwargs):
@@ -177,6 +181,19 @@ class Op:
     def qualified_in(self, namespace: str) -> str:
         """The op's name as it is in the table for ``namespace``."""
         return self.name if namespace == "torch" else f"{namespace}.{self.name}"
+
+
+def operand_places(op: Op, hints) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The positions of ``op``'s operands, and those of them where a Python number is an error.
+
+    An element-by-element op's are its required parameters without another type; every other op has its ``input``.
+    """
+    if op.kind == "pointwise":
+        names = [p for p in op.params[: op.keyword_only] if p not in op.defaults]
+    else:
+        names = [p for p in op.params[:1] if p == "input"]
+    places = tuple([op.params.index(p) for p in names if str(hints.get(p, "Number")) == "Number"])
+    return places, tuple([i for i in places if not op.lifts[i]])
 
 
 # NumPy's spellings, which PyTorch accepts beside its own.
