@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from rustorch.dtypes import FLOATING, INTEGER
+from rustorch.dtypes import FLOATING, INTEGER, get_default_dtype
 from rustorch.eager.publish import overload, put
 from rustorch.eager.recorder import apply
 from rustorch.eager.tensor import Tensor
@@ -298,6 +298,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
     for name, given in (("fweights", fweights), ("aweights", aweights)):
         if given is not None:
             _check_weights(name, given, x.shape[1])
+    x = x if x.dtype.kind >= FLOATING else x.to(get_default_dtype())
     weights = fweights if aweights is None else aweights if fweights is None else fweights * aweights
     if weights is None:
         total, mean = x.shape[1], x.mean(1, keepdim=True)

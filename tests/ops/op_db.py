@@ -1,16 +1,11 @@
-"""PyTorch's op database as the oracle: each entry's samples by dtype, its in-place and ``out=`` forms, its error cases.
-
-A check gives ``None`` where all is well, or the first difference in words. Everything that one entry needs of one dtype
-is recorded before anything is read, so that it is one program.
-"""
+"""PyTorch's op database: its entries with rustorch's function for each, their samples, and how results are compared."""
 
 from itertools import islice
 
 import numpy as np
 import torch
 from derivative_calls import RANDOM, SPELLED, few
-from derivative_oracle import lookup, quiet, to_rustorch
-from plain_code import plain_code
+from derivative_oracle import lookup, to_rustorch
 from torch.testing._internal.common_methods_invocations import op_db
 
 import rustorch
@@ -77,6 +72,7 @@ class Entry:
         return lookup(self.name.removeprefix("torch."))
 
     def samples(self, dtype, limit=None):
+        """Its samples of one dtype: all, or a few that differ most."""
         torch.manual_seed(0)
         found = [self._settled(s) for s in islice(self.info.sample_inputs("cpu", dtype, requires_grad=False), 300)]
         return found if limit is None else few(found, limit)
@@ -96,7 +92,13 @@ class Entry:
         return None if refused is not None else result
 
     def supports(self, dtype) -> bool:
+        """Has PyTorch this op for the dtype, on the CPU?"""
         return dtype in self.info.dtypes
+
+    @property
+    def dtype(self):
+        """The dtype of samples for its in-place and ``out=`` forms."""
+        return next((d for d in (torch.float32, torch.int64, torch.bool) if self.supports(d)), torch.complex64)
 
 
 ENTRIES = [Entry(info) for info in op_db]
@@ -115,7 +117,7 @@ def convert(x):
     if isinstance(x, slice):
         return slice(convert(x.start), convert(x.stop), convert(x.step))
     if isinstance(x, torch.dtype | torch.memory_format | torch.layout):
-        return getattr(rustorch, str(x).split(".")[1])
+        return getattr(rustorch, str(x).split(".")[1], str(x))
     if isinstance(x, torch.device):
         return rustorch.device(str(x))
     if isinstance(x, torch.Generator):
@@ -221,27 +223,6 @@ def _values(x, y) -> str | None:
     return None
 
 
-def forward(entry: Entry, dtype, limit=None) -> str | None:
-    """The function itself, on samples of one dtype."""
-    if entry.ours is None:
-        return "missing"
-    with quiet(), plain_code():
-        pairs = []
-        for s in entry.samples(dtype, limit):
-            theirs, refused = attempt(entry.info.op, *clone([s.input, *s.args]), **clone(s.kwargs))
-            ours, error = attempt(entry.ours, *convert([s.input, *s.args]), **convert(s.kwargs))
-            if refused is not None:
-                continue
-            if error is not None:
-                return f"{type(error).__name__}: {str(error)[:150]} for {_show(s)}"
-            pairs.append((ours, theirs, s))
-        for ours, theirs, s in pairs:
-            wrong = compared(entry, s, ours, theirs)
-            if wrong:
-                return f"{wrong} for {_show(s)}"
-    return None
-
-
 def compared(entry, s, ours, theirs) -> str | None:
     """What is different, after what the sample does to results, also to PyTorch's result in double precision."""
     only_shapes = entry.name in ONLY_SHAPES
@@ -259,110 +240,7 @@ def compared(entry, s, ours, theirs) -> str | None:
     return wrong
 
 
-def in_place(entry: Entry, dtype, limit=None) -> str | None:
-    """The form with an underscore; None too where PyTorch has none."""
-    theirs_fn = entry.info.inplace_variant
-    if theirs_fn is None:
-        return None
-    name = getattr(theirs_fn, "__name__", "")
-    ours_fn = getattr(rustorch.Tensor, name, None) or lookup(f"nn.functional.{name}") or lookup(name)
-    if name in ("wrapper", "<lambda>", "") or ours_fn is None:
-        return None if name in ("wrapper", "<lambda>", "") else f"{name} is missing"
-    with quiet(), plain_code():
-        pairs = []
-        for s in entry.samples(dtype, limit):
-            if s.broadcasts_input or not isinstance(s.input, torch.Tensor):
-                continue
-            x = s.input.clone()
-            theirs, refused = attempt(theirs_fn, x, *clone(s.args), **clone(s.kwargs))
-            if refused is not None:
-                continue
-            y = convert(s.input)
-            ours, error = attempt(ours_fn, y, *convert(s.args), **convert(s.kwargs))
-            if error is not None:
-                return f"{name}: {type(error).__name__}: {str(error)[:150]} for {_show(s)}"
-            if ours is not y:
-                return f"{name} does not return its input"
-            pairs.append((y, theirs, s))
-        for y, theirs, s in pairs:
-            wrong = compared(entry, s, y, theirs)
-            if wrong:
-                return f"{name}: {wrong} for {_show(s)}"
-    return None
-
-
-def out(entry: Entry, dtype, limit=None) -> str | None:
-    """``out=``, into a tensor of the right shape and into an empty one; None too where PyTorch has none."""
-    if not entry.info.supports_out:
-        return None
-    if entry.ours is None:
-        return "missing"
-    with quiet(), plain_code():
-        pairs = []
-        for s in entry.samples(dtype, limit):
-            theirs, refused = attempt(entry.info.op, *clone([s.input, *s.args]), **clone(s.kwargs))
-            if refused is not None or not all(isinstance(t, torch.Tensor) for t in flat(theirs)):
-                continue
-            into = [torch.empty_like(t) for t in flat(theirs)]
-            single = isinstance(theirs, torch.Tensor)
-            _, refused = attempt(
-                entry.info.op, *clone([s.input, *s.args]), **clone(s.kwargs), out=into[0] if single else tuple(into)
-            )
-            if refused is not None:
-                continue
-            given = [rustorch.empty(tuple(t.shape), dtype=convert(t.dtype)) for t in flat(theirs)]
-            ours, error = attempt(
-                entry.ours, *convert([s.input, *s.args]), **convert(s.kwargs), out=given[0] if single else tuple(given)
-            )
-            if error is not None:
-                return f"{type(error).__name__}: {str(error)[:150]} for {_show(s)}"
-            if any(a is not b for a, b in zip(flat(ours), given)):
-                return "does not return out"
-            pairs.append((given[0] if single else type(theirs)(given), theirs, s))
-        for given, theirs, s in pairs:
-            wrong = compared(entry, s, given, theirs)
-            if wrong:
-                return f"{wrong} for {_show(s)}"
-    return None
-
-
-def errors(entry: Entry):
-    """``[(accepted?, right type?, what)]`` for each of PyTorch's error cases."""
-    found = []
-    if entry.info.error_inputs_func is None:
-        return found
-    with quiet(), plain_code():
-        for case in islice(entry.info.error_inputs("cpu"), 60):
-            s = case.sample_input
-            _, refused = attempt(entry.info.op, *clone([s.input, *s.args]), **clone(s.kwargs))
-            if refused is None:
-                continue
-            if entry.ours is None:
-                found.append((False, False, "missing"))
-                continue
-            _, error = attempt(
-                _read,
-                getattr(rustorch.Tensor, entry.name, None) if entry.name.startswith("__r") else entry.ours,
-                *convert([s.input, *s.args]),
-                **convert(s.kwargs),
-            )
-            found.append(
-                (
-                    error is not None,
-                    isinstance(error, type(refused)),
-                    f"{type(refused).__name__}: {str(refused)[:100]!r}; ours: {type(error).__name__ if error is not None else 'no error'} {str(error)[:80]!r} for {_show(s)}",
-                )
-            )
-    return found
-
-
-def _read(fn, *args, **kwargs):
-    for t in flat(fn(*args, **kwargs)):
-        if isinstance(t, rustorch.Tensor):
-            t.numpy()
-
-
-def _show(s) -> str:
+def show(s) -> str:
     def one(x):
         if isinstance(x, torch.Tensor):
             return f"{str(x.dtype)[6:]}{list(x.shape)}"
