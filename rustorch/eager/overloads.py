@@ -9,7 +9,7 @@ from rustorch.eager.publish import overload, put
 from rustorch.eager.recorder import apply
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.variants import function_of
-from rustorch.errors import ArgumentTypeError, RustorchRuntimeError
+from rustorch.errors import ArgumentTypeError, RustorchRuntimeError, wrap_dim
 from rustorch.lowering.ops import (
     pointwise_arithmetic as arithmetic,
     pointwise_compare as compare,
@@ -222,6 +222,11 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
         dims = tuple(range(len(spacing))) if many else tuple(range(input.ndim))
     else:
         dims = (dim,) if isinstance(dim, int) else tuple(dim)
+    seen = set()
+    for d in dims:
+        if wrap_dim(d, input.ndim) in seen:
+            raise RustorchRuntimeError(f"dim {wrap_dim(d, input.ndim)} appears multiple times in the list of dims")
+        seen.add(wrap_dim(d, input.ndim))
     steps = tuple(spacing) if isinstance(spacing, (list, tuple)) else (spacing,) * len(dims)
     if len(steps) != len(dims):
         raise RustorchRuntimeError(

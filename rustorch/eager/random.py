@@ -252,6 +252,8 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
     """Indices drawn with the unnormalised probabilities in each row of ``input``."""
     if out is not None and out.dtype is not dtypes.int64:
         raise DTypeError(f"multinomial expects Long tensor out, got: {out.dtype.alias}")
+    if input.ndim and input.shape[-1] > 1 << 24:
+        raise RustorchRuntimeError("number of categories cannot exceed 2^24")
     t = draw(ops.multinomial_, generator, input.device, input.detach(), int(num_samples), bool(replacement))
     return made(t, False, out, "multinomial")
 

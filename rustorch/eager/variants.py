@@ -57,11 +57,13 @@ def _general(op: Op):
 
 
 def _into(out, result, op):
+    if op.out == "exact":
+        for o, r in zip(out, result) if isinstance(result, tuple) else [(out, result)]:
+            if isinstance(o, Tensor) and o.dtype is not r.dtype:
+                raise DTypeError(f"Expected out tensor to have dtype {r.dtype.name}, but got {o.dtype.name} instead")
     if isinstance(result, tuple):
         parts = tuple(write_out(o, r, op.name) for o, r in zip(out, result))
         return return_type(op.name, op.fields)(*parts) if op.fields else parts
-    if op.out == "exact" and isinstance(out, Tensor) and out.dtype is not result.dtype:
-        raise DTypeError(f"Expected out tensor to have dtype {result.dtype.name}, but got {out.dtype.name} instead")
     return write_out(out, result, op.name)
 
 

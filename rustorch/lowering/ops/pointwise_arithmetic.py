@@ -240,6 +240,7 @@ def abs(input):
 @pointwise(grad_name="PowBackward0")
 def square(input):
     """``input * input``."""
+    input = input.astype(jnp.int64) if input.dtype == jnp.bool_ else input
     return input * input
 
 

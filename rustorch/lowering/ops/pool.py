@@ -144,12 +144,16 @@ for _rank, _pair in enumerate(
 def _avg_pool(rank, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor):
     window, settings = _prepare(rank, input, kernel_size, stride, padding, 1, ceil_mode)
     check(divisor is None or divisor != 0, "divisor must be not zero")
+    whole = input.dtype == jnp.int64
+    if whole:  # sums are exact as doubles
+        input = input.astype(jnp.float64)
     need_float(input, f"avg_pool{rank}d_out_frame")
     del settings["dilation"]
     y = kernels.avg_pool(
         _batched(input, rank), window, count_include_pad=count_include_pad, divisor=divisor, **settings
     )
-    return y.reshape(y.shape[y.ndim - input.ndim :])
+    y = y.reshape(y.shape[y.ndim - input.ndim :])
+    return jnp.trunc(y).astype(jnp.int64) if whole else y
 
 
 @layer(also=("torch",), saves=False, grad_name="SqueezeBackward1")

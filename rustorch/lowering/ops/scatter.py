@@ -351,7 +351,8 @@ def put(input, index, source, accumulate=False):
         )
     at = input.reshape(-1).at[wrapped(index.reshape(-1), input.size)]
     source = source.reshape(-1)
-    out = at.add(source, mode=_IN) if accumulate else at.set(source, mode=_IN, unique_indices=True)
+    add = at.max if input.dtype == bool else at.add
+    out = add(source, mode=_IN) if accumulate else at.set(source, mode=_IN, unique_indices=True)
     return out.reshape(input.shape)
 
 
