@@ -198,6 +198,8 @@ def operand_places(op: Op, hints) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 # NumPy's spellings, which PyTorch accepts beside its own.
 SPELLINGS = {"dim": "axis", "keepdim": "keepdims", "input": "x", "other": "x2"}
+# A matrix of `linalg` is the `input` of the same function in `torch`; `swapaxes` and `swapdims` are `transpose`.
+SPELLINGS |= {"A": "input", "L": "input2", "dim0": "axis0", "dim1": "axis1"}
 
 
 def camel(name: str) -> str:

@@ -280,7 +280,7 @@ def cosine_embedding_loss(
         f"{'1D' if target.ndim == 1 else '0D'} target tensor expects {target.ndim + 1}D input tensors, but found inputs with sizes "
         f"{list(input1.shape)} and {list(input2.shape)}.",
     )
-    a, b, _ = _pair(input1, input2)
+    a, b = map(as_float, _pair(input1, input2)[:2])
     dots = (a * b).sum(-1)
     lengths = ((a * a).sum(-1) + 1e-12) * ((b * b).sum(-1) + 1e-12)
     cos = dots / jnp.sqrt(lengths)
