@@ -11,7 +11,7 @@ from rustorch.dtypes import FLOATING, float32, float64
 from rustorch.eager.creation import dtype_or_default, factory, made, place
 from rustorch.eager.publish import overload
 from rustorch.eager.recorder import apply
-from rustorch.errors import ArgumentValueError, RustorchRuntimeError
+from rustorch.errors import ArgumentTypeError, ArgumentValueError, RustorchRuntimeError
 from rustorch.lowering.ops import creation as ops
 
 
@@ -114,6 +114,8 @@ def _signal(fn):
 @_signal
 def general_cosine(M, *, a, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """``sum_k (-1)^k a_k cos(k t)`` for ``t`` once around."""
+    if not isinstance(a, (list, tuple)):
+        raise ArgumentTypeError("Coefficients must be a list/tuple")
     if not a:
         raise ArgumentValueError("Coefficients cannot be empty.")
     return _cosine("general_cosine", M, a, not sym, dtype, device, requires_grad)

@@ -175,7 +175,7 @@ def poisson_nll_loss(
     reduction: str = "mean",
 ):
     """eˣ - t·x (``log_input``) or x - t·log(x + eps); ``full`` adds Stirling's term where t > 1."""
-    x, t, _ = _pair(input, target)
+    x, t = map(as_float, _pair(input, target)[:2])
     reduction = reduction_name(size_average, reduce, reduction)
     if log_input:
         loss = jnp.exp(x) - t * x
