@@ -85,3 +85,11 @@ Tensor.__pos__ = F.positive
 Tensor.__abs__ = F.abs
 Tensor.__invert__ = F.bitwise_not
 Tensor.__hash__ = lambda self: id(self)
+
+
+def _rdiv(self, other):
+    """``other / self``, under the name from Python 2 that PyTorch kept."""
+    return F.mul(self.reciprocal(), other)
+
+
+Tensor.__rdiv__ = _rdiv
