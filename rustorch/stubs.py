@@ -104,7 +104,7 @@ def package_stub() -> str:
     plain = []
     for name in sorted(n for n in dir(rustorch) if not n.startswith("_") and not keyword.iskeyword(n)):
         value = getattr(rustorch, name)
-        if name in ("Tensor", "stubs"):
+        if name in ("Tensor", "stubs", "compatibility"):
             continue
         if inspect.ismodule(value):
             if value.__name__ == f"rustorch.{name}":

@@ -12,7 +12,7 @@ from rustorch.eager.inplace import write_out
 from rustorch.eager.publish import overload
 from rustorch.eager.recorder import apply
 from rustorch.eager.tensor import Tensor
-from rustorch.errors import ArgumentTypeError, RustorchRuntimeError
+from rustorch.errors import ArgumentTypeError, ArgumentValueError, RustorchRuntimeError, check
 from rustorch.lowering.ops import creation as ops
 from rustorch.lowering.placement import canonical
 
@@ -122,6 +122,18 @@ def empty_permuted(
     size, physical_layout, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
 ):
     """A tensor of ``size`` whose memory order is ``physical_layout``, outermost first."""
+    n, order = len(size), list(physical_layout)
+    check(
+        n == len(order),
+        "Number of dimensions in size does not match the length of the physical_layout; "
+        f"i.e. len(size) = {n} is not equal to len(physical_layout) = {len(order)}",
+    )
+    for i, d in enumerate(order):
+        check(
+            0 <= d < n,
+            f"Dimension out of range (expected to be between 0 and {n - 1}, but got {d} at index {i}).  NB: negative dims not currently supported; file an issue if you want it.",
+        )
+        check(d not in order[:i], "Duplicate dim not allowed")
     inner = [size[d] for d in physical_layout]
     back = [list(physical_layout).index(d) for d, _ in enumerate(size)]
     return made(_constant(tuple(inner), 0, dtype_or_default(dtype), device).permute(back), requires_grad)
@@ -206,9 +218,9 @@ def full_like(
 
 
 @factory
-def scalar_tensor(s, *, dtype=None, layout=None, device=None, pin_memory=False):
+def scalar_tensor(s, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
     """A 0-dim tensor of the default dtype."""
-    return full((), s, dtype=dtype_or_default(dtype), device=device)
+    return full((), s, dtype=dtype_or_default(dtype), device=device, requires_grad=requires_grad)
 
 
 def _range_dtype(numbers, dtype, out):
@@ -246,6 +258,8 @@ def arange(
     kind = _range_dtype((start, end, step), dtype, out)
     count = _count(start, end, step)
     if kind.kind < FLOATING:
+        if out is not None and not int(step):
+            raise ArgumentValueError("step must be nonzero")
         start, step = int(start), int(step)
     t = apply(ops.arange_, (count, start, step, kind), None, place(device))
     return made(t, requires_grad, out, "arange")
@@ -269,12 +283,21 @@ def _line_dtype(start, end, dtype, out):
     return get_default_dtype().to_complex() if complex in (type(start), type(end)) else get_default_dtype()
 
 
+def _check_steps(name, given, steps):
+    if not hasattr(steps, "__index__"):
+        kinds = ", ".join(type(x).__name__ for x in given)
+        raise ArgumentTypeError(
+            f"{name}() received an invalid combination of arguments - got ({kinds}), but steps must be an int"
+        )
+
+
 @factory
 def linspace(
     start, end, steps, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
 ):
     """``steps`` numbers from ``start`` to ``end``, both included."""
     start, end = _number(start), _number(end)
+    _check_steps("linspace", (start, end, steps), steps)
     if steps < 0:
         raise RustorchRuntimeError("number of steps must be non-negative")
     t = apply(ops.linspace_, (start, end, int(steps), _line_dtype(start, end, dtype, out)), None, place(device))
@@ -297,6 +320,7 @@ def logspace(
 ):
     """``base`` to evenly spaced powers from ``start`` to ``end``."""
     start, end, base = _number(start), _number(end), _number(base)
+    _check_steps("logspace", (start, end, steps), steps)
     if steps < 0:
         raise RustorchRuntimeError("number of steps must be non-negative")
     t = apply(ops.logspace_, (start, end, int(steps), base, _line_dtype(start, end, dtype, out)), None, place(device))

@@ -158,13 +158,13 @@ def bincount(input, weights=None, minlength=0):
     return from_host(total.astype(kind), input.device)
 
 
-def _edges(array, low, high, name):
+def _edges(array, low, high, name, around=1):
     if low == high and array.size:
         low, high = array.min(), array.max()
         check(np.isfinite(low) and np.isfinite(high), f"{name}: range of [{_plain(low)}, {_plain(high)}] is not finite")
     check(np.isfinite(low) and np.isfinite(high), f"{name}: range of [{_plain(low)}, {_plain(high)}] is not finite")
     if low == high:
-        low, high = low - 1, high + 1
+        low, high = low - around, high + around
     check(low < high, f"{name}: max must be larger than min")
     return float(low), float(high)
 
@@ -195,7 +195,7 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     if isinstance(bins, Tensor):
         edges = host(bins)
     else:
-        low, high = _edges(array, *(range or (0, 0)), "torch.histogram")
+        low, high = _edges(array, *(range or (0, 0)), "torch.histogram", 0.5)
         edges = np.linspace(low, high, int(bins) + 1).astype(array.dtype)
     weights = None if weight is None else host(weight).reshape(-1)
     found = (array >= edges[0]) & (array <= edges[-1])

@@ -38,6 +38,10 @@ def _hang(name: str, fn, reflected=None, inplace=None) -> None:
     if reflected is not None:
 
         def backward(self, other):
+            if not isinstance(self, Tensor):
+                raise TypeError(
+                    f"descriptor '__r{name}__' for 'Tensor' objects doesn't apply to a '{type(self).__name__}' object"
+                )
             other = _operand(other)
             return NotImplemented if other is NotImplemented else reflected(self, other)
 
@@ -81,3 +85,11 @@ Tensor.__pos__ = F.positive
 Tensor.__abs__ = F.abs
 Tensor.__invert__ = F.bitwise_not
 Tensor.__hash__ = lambda self: id(self)
+
+
+def _rdiv(self, other):
+    """``other / self``, under the name from Python 2 that PyTorch kept."""
+    return F.mul(self.reciprocal(), other)
+
+
+Tensor.__rdiv__ = _rdiv

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from rustorch.dtypes import FLOATING
+from rustorch.dtypes import FLOATING, INTEGER, get_default_dtype
 from rustorch.eager.publish import overload, put
 from rustorch.eager.recorder import apply
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.variants import function_of
-from rustorch.errors import ArgumentTypeError, RustorchRuntimeError
+from rustorch.errors import ArgumentTypeError, RustorchRuntimeError, wrap_dim
 from rustorch.lowering.ops import (
     pointwise_arithmetic as arithmetic,
     pointwise_compare as compare,
@@ -26,6 +26,11 @@ _PAIR = ("values", "indices")
 def _extreme(name, all_op, dim_op, pair_op, input, dim, keepdim, other, out):
     if isinstance(dim, Tensor):
         dim, other = None, dim
+    if not isinstance(input, Tensor):
+        raise ArgumentTypeError(
+            f"{name}() received an invalid combination of arguments - got ({type(input).__name__}, "
+            f"{type(dim if other is None else other).__name__}), but the first must be a Tensor"
+        )
     if other is not None:
         return put(apply(pair_op, (input, other)), out, name)
     if dim is None:
@@ -217,6 +222,11 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
         dims = tuple(range(len(spacing))) if many else tuple(range(input.ndim))
     else:
         dims = (dim,) if isinstance(dim, int) else tuple(dim)
+    seen = set()
+    for d in dims:
+        if wrap_dim(d, input.ndim) in seen:
+            raise RustorchRuntimeError(f"dim {wrap_dim(d, input.ndim)} appears multiple times in the list of dims")
+        seen.add(wrap_dim(d, input.ndim))
     steps = tuple(spacing) if isinstance(spacing, (list, tuple)) else (spacing,) * len(dims)
     if len(steps) != len(dims):
         raise RustorchRuntimeError(
@@ -229,6 +239,8 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
 @overload
 def renorm(input, p, dim, maxnorm, *, out=None):
     """Slices along ``dim`` whose ``p``-norm exceeds ``maxnorm`` scaled down to it."""
+    if input.ndim < 2:
+        raise RustorchRuntimeError(f"renorm: input needs at least 2 dimensions, got {input.ndim} dimensions")
     dims = tuple(d for d in range(input.ndim) if d != dim % input.ndim)
     size = _vector_norm(input, p, dims, True)
     factor = apply(compare.where, (size > maxnorm, maxnorm / (size + 1e-7), 1.0))
@@ -259,6 +271,27 @@ def nuclear_norm(input, dim=None, keepdim=False, *, out=None):
     return norm(input, "nuc", dim, keepdim, out)
 
 
+def _check_weights(name, weights, count):
+    """Raise PyTorch's error unless there is one weight of the right kind, not negative, per observation."""
+    kinds = (INTEGER,) if name == "fweights" else (FLOATING,)
+    word = "integral" if name == "fweights" else "floating point"
+    if weights.ndim > 1:
+        raise RustorchRuntimeError(
+            f"cov(): expected {name} to have one or fewer dimensions but got {name} with {weights.ndim} dimensions"
+        )
+    if weights.dtype.kind not in kinds:
+        raise RustorchRuntimeError(
+            f"cov(): expected {name} to have {word} dtype but got {name} with {weights.dtype.alias} dtype"
+        )
+    if weights.numel() != count:
+        raise RustorchRuntimeError(
+            f"cov(): expected {name} to have the same numel as there are observations in the input "
+            f"but got {weights.numel()} != {count}"
+        )
+    if count and bool((weights.min() < 0).item()):
+        raise RustorchRuntimeError(f"cov(): {name} cannot be negative")
+
+
 @overload
 def cov(input, *, correction=1, fweights=None, aweights=None):
     """The covariance of the variables in the rows of ``input``, whose columns are observations."""
@@ -267,6 +300,10 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
             f"cov(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions"
         )
     x = input if input.ndim == 2 else input.reshape(1, -1)
+    for name, given in (("fweights", fweights), ("aweights", aweights)):
+        if given is not None:
+            _check_weights(name, given, x.shape[1])
+    x = x if x.dtype.kind >= FLOATING else x.to(get_default_dtype())
     weights = fweights if aweights is None else aweights if fweights is None else fweights * aweights
     if weights is None:
         total, mean = x.shape[1], x.mean(1, keepdim=True)

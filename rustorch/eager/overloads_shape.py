@@ -143,9 +143,9 @@ def lu(A, *, pivot=True, out=None):
 
 
 @overload(namespaces=("linalg",), method=False)
-def lstsq(A, B, rcond=None, *, driver=None):
+def lstsq(A, B, rcond=None, *, driver=None, out=None):
     """X that makes ``norm(A X - B)`` smallest, with residuals, rank and singular values."""
-    return _several(linalg_solve.lstsq, (A, B, rcond, driver), None, (3,))
+    return _several(linalg_solve.lstsq, (A, B, rcond, driver), out, (3,))
 
 
 @overload(namespaces=("linalg",), name="linalg.diagonal", method=False)
@@ -165,10 +165,10 @@ def lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):
 
 
 @overload(method=True, name="torch.lu")
-def packed_lu(A, pivot=True, get_infos=False):
+def packed_lu(A, pivot=True, get_infos=False, out=None):
     """The packed LU form and the row exchanges, and with ``get_infos`` whether a pivot was zero."""
-    packed, pivots, info = lu_factor_ex(A, pivot=pivot)
-    return (packed, pivots, info) if get_infos else (packed, pivots)
+    results = tuple(lu_factor_ex(A, pivot=pivot))[: 3 if get_infos else 2]
+    return results if out is None else tuple(write_out(o, r, "lu") for o, r in zip(out, results))
 
 
 @overload(method=False)

@@ -19,7 +19,7 @@ from rustorch.eager.recorder import apply, value_of
 from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of, write
-from rustorch.errors import ArgumentTypeError, RustorchRuntimeError
+from rustorch.errors import ArgumentTypeError, DTypeError, RustorchRuntimeError
 from rustorch.lowering.kernels import random_host as host
 from rustorch.lowering.ops import random as ops
 from rustorch.lowering.placement import canonical, put
@@ -250,6 +250,10 @@ def bernoulli(input, p=None, *, generator=None, out=None):
 @overload
 def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Indices drawn with the unnormalised probabilities in each row of ``input``."""
+    if out is not None and out.dtype is not dtypes.int64:
+        raise DTypeError(f"multinomial expects Long tensor out, got: {out.dtype.alias}")
+    if input.ndim and input.shape[-1] > 1 << 24:
+        raise RustorchRuntimeError("number of categories cannot exceed 2^24")
     t = draw(ops.multinomial_, generator, input.device, input.detach(), int(num_samples), bool(replacement))
     return made(t, False, out, "multinomial")
 

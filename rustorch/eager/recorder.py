@@ -14,6 +14,7 @@ from rustorch.devices import Device
 from rustorch.dtypes import DType
 from rustorch.eager.known import check_known
 from rustorch.eager.nodes import leaf, select, tape_of
+from rustorch.eager.operands import check_operands
 from rustorch.eager.state import local, look_closely
 from rustorch.eager.storage import INFERENCE, PENDING_LIMIT, Storage, flush, over_limit
 from rustorch.eager.tensor import Tensor
@@ -136,6 +137,7 @@ def apply_op(op, args, kwargs=None, device=None) -> Node:
     key = tuple(key)
     sig = SIGS.get(key)
     if sig is None:
+        check_operands(op, args)
         sig = infer(key, op, _template(op, args), tuple([n.aval for n in nodes]), numbers, device)
     if op.known_rule is not None:
         check_known(op, args)

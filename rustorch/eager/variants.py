@@ -9,7 +9,7 @@ from rustorch.eager.recorder import apply, apply_op, record, wrap
 from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import make_view, node_of
-from rustorch.errors import ArgumentTypeError
+from rustorch.errors import ArgumentTypeError, DTypeError
 from rustorch.graph import NO_TAPE, ON_TAPE, Node
 from rustorch.lowering.infer import SIGS
 from rustorch.lowering.table import Op
@@ -61,6 +61,10 @@ def _general(op: Op):
 
 
 def _into(out, result, op):
+    if op.out == "exact":
+        for o, r in zip(out, result) if isinstance(result, tuple) else [(out, result)]:
+            if isinstance(o, Tensor) and o.dtype is not r.dtype:
+                raise DTypeError(f"Expected out tensor to have dtype {r.dtype.name}, but got {o.dtype.name} instead")
     if isinstance(result, tuple):
         parts = tuple(write_out(o, r, op.name) for o, r in zip(out, result))
         return return_type(op.name, op.fields)(*parts) if op.fields else parts

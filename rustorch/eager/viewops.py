@@ -7,15 +7,14 @@ import functools
 import numpy as np
 
 from rustorch import dtypes
-from rustorch.dtypes import DType
+from rustorch.dtypes import INTEGER, DType
 from rustorch.eager.indexing import select as select_at, slice_view
 from rustorch.eager.recorder import apply
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.variants import function_of, static
 from rustorch.eager.views import make_view, node_of, root_of
-from rustorch.errors import RustorchRuntimeError, check, wrap_dim
+from rustorch.errors import IndexOutOfRangeError, RustorchRuntimeError, check, wrap_dim
 from rustorch.lowering.ops import view as lowered, view_type
-from rustorch.lowering.ops.pointwise_round import conj as conj_op
 from rustorch.lowering.strides import dummy
 from rustorch.lowering.template import ARRAY
 from rustorch.size import Size
@@ -191,6 +190,9 @@ VIEWS["broadcast_shapes"] = broadcast_shapes
 def narrow(input: Tensor, dim: int, start, length: int) -> Tensor:
     """``length`` elements from ``start`` along ``dim``."""
     check(input.ndim > 0, "narrow() cannot be applied to a 0-dim tensor.")
+    if isinstance(start, Tensor):
+        whole = not start.ndim and start.dtype.kind == INTEGER
+        check(whole, "start must be an 0-dim integral Tensor.")
     d, start, length = wrap_dim(dim, input.ndim), int(start), int(length)
     n = input.shape[d]
     check(length >= 0, "narrow(): length must be non-negative.")
@@ -224,7 +226,7 @@ def _many(parts, name):
 @both
 def unbind(input: Tensor, dim: int = 0):
     """A view per position along ``dim``."""
-    check(input.ndim > 0, "Dimension specified as 0 but tensor has no dimensions")
+    check(input.ndim > 0, "Dimension specified as 0 but tensor has no dimensions", IndexOutOfRangeError)
     d = wrap_dim(dim, input.ndim)
     return _many([select_at(input, d, i) for i in range(input.shape[d])], "UnbindBackward0")
 
@@ -294,8 +296,19 @@ def tensor_split(input: Tensor, indices_or_sections, dim: int = 0):
     return tuple(slice_view(input, d, min(a, n), max(b - a, 0)) for a, b in zip(bounds, bounds[1:]))
 
 
-def _dim_split(name, dim_of):
+def _dim_split(name, dim_of, least):
     def splitter(input, indices_or_sections):
+        check(
+            input.ndim >= least,
+            f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {input.ndim} dimensions!",
+        )
+        if isinstance(indices_or_sections, int):
+            n, d = indices_or_sections, dim_of(input)
+            check(
+                n > 0 and input.shape[d] % n == 0,
+                f"torch.{name} attempted to split along dimension {d}, but the size of the dimension {input.shape[d]} "
+                f"is not divisible by the split_size {n}!",
+            )
         return tensor_split(input, indices_or_sections, dim_of(input))
 
     splitter.__name__ = name
@@ -303,9 +316,9 @@ def _dim_split(name, dim_of):
     return both(splitter)
 
 
-_dim_split("hsplit", lambda t: 0 if t.ndim == 1 else 1)
-_dim_split("vsplit", lambda t: 0)
-_dim_split("dsplit", lambda t: 2)
+_dim_split("hsplit", lambda t: 0 if t.ndim == 1 else 1, 1)
+_dim_split("vsplit", lambda t: 0, 2)
+_dim_split("dsplit", lambda t: 2, 3)
 
 
 @function_only
@@ -358,8 +371,8 @@ def _reversed_property(name, check_2d):
 
 @both
 def conj(input: Tensor) -> Tensor:
-    """The complex conjugate, computed at once; a real tensor itself."""
-    return apply(conj_op, (input,)) if input.dtype.is_complex else input
+    """The complex conjugate, as a view; a real tensor itself."""
+    return make_view(input, view_type.conj, (ARRAY,)) if input.dtype.is_complex else input
 
 
 PROPERTIES = {

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
-from rustorch.dtypes import FLOATING
+import functools
+
+from rustorch.dtypes import FLOATING, float32, float64
 from rustorch.eager.creation import dtype_or_default, factory, made, place
 from rustorch.eager.publish import overload
 from rustorch.eager.recorder import apply
-from rustorch.errors import ArgumentValueError, RustorchRuntimeError
+from rustorch.errors import ArgumentTypeError, ArgumentValueError, RustorchRuntimeError
 from rustorch.lowering.ops import creation as ops
 
 
@@ -86,13 +88,34 @@ def kaiser_window(
     )
 
 
+# Sums of cosines all; PyTorch's complaints name the function that adds them up.
+_SUMS = ("general_hamming", "hamming", "hann", "nuttall")
+
+
 def _signal(fn):
-    return overload(fn, namespaces=("signal.windows",), method=False)
+    """Register a window of ``torch.signal``, with what PyTorch refuses of all of them."""
+    name = "general_cosine" if fn.__name__ in _SUMS else fn.__name__
+
+    @functools.wraps(fn)
+    def window(M, **options):
+        if M < 0:
+            raise ArgumentValueError(f"{name} requires non-negative window length, got M={M}")
+        layout = options.get("layout")
+        if layout is not None and str(layout) != "torch.strided":
+            raise ArgumentValueError(f"{name} is implemented for strided tensors only, got: {layout}")
+        dtype = dtype_or_default(options.get("dtype"))
+        if dtype not in (float32, float64):
+            raise ArgumentValueError(f"{name} expects float32 or float64 dtypes, got: {dtype!r}")
+        return fn(M, **options)
+
+    return overload(window, namespaces=("signal.windows",), method=False)
 
 
 @_signal
 def general_cosine(M, *, a, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """``sum_k (-1)^k a_k cos(k t)`` for ``t`` once around."""
+    if not isinstance(a, (list, tuple)):
+        raise ArgumentTypeError("Coefficients must be a list/tuple")
     if not a:
         raise ArgumentValueError("Coefficients cannot be empty.")
     return _cosine("general_cosine", M, a, not sym, dtype, device, requires_grad)
@@ -137,6 +160,8 @@ def bartlett(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad
 @_signal
 def kaiser(M, *, beta=12.0, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """``i0(beta sqrt(1 - r^2)) / i0(beta)`` for ``r`` from -1 to 1."""
+    if beta < 0:
+        raise ArgumentValueError(f"beta must be non-negative, got: {beta} instead.")
     return _window("kaiser", ops.kaiser_window_, M, (float(beta), not sym), dtype, device, requires_grad)
 
 

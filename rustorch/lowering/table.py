@@ -37,13 +37,13 @@ class Op:
         "name", "namespace", "kind", "body", "lower", "params", "required", "defaults", "keyword_only",
         "lifts", "variadic", "aliases", "method", "function", "inplace", "out", "strides", "differentiable",
         "dear", "saves", "fields", "vjp_rule", "vjp_uses_output", "vjp_takes_missing", "known_names", "known_rule",
-        "grad_name", "always_lift", "scatter", "doc", "also", "lacks", "autocast",
+        "grad_name", "always_lift", "scatter", "doc", "also", "lacks", "autocast", "operands", "tensors", "numbers",
     )  # fmt: skip
 
     def __init__(self, body: Callable, kind: str, *, name=None, namespace="torch", promote=None, aliases=(),
                  method=None, function=True, inplace=None, out=None, differentiable=True, dear=False,
                  saves=True, fields=None, grad_name=None, always_lift=False, scatter=None, strides=None,
-                 also=(), lacks=None):  # fmt: skip
+                 also=(), lacks=None, numbers=False):  # fmt: skip
         code = body.__code__
         skip = 1 if kind == "view" else 0  # view bodies take the array module first
         positional = code.co_argcount
@@ -69,6 +69,7 @@ class Op:
         self.method = in_torch and kind not in ("creation",) if method is None else method
         self.function = function
         self.inplace = (kind == "pointwise" and self.method) if inplace is None else inplace
+        # "exact": ``out=`` must have the result's dtype, not only one that it can be cast to.
         self.out = kind in ("pointwise", "reduction", "op") if out is None else out
         self.strides = strides  # (shape, input avals, template) -> PyTorch's strides, where they are special
         self.differentiable = differentiable and promote != "bool"
@@ -86,6 +87,9 @@ class Op:
         self.doc = body.__doc__
         self.lacks = lacks  # (tensor arguments or None for all, whose derivative PyTorch lacks; its error message)
         self.autocast = None  # device type to the rule of `rustorch.lowering.autocast`
+        # Which may be Python numbers (`rustorch.eager.operands`): operands that are annotated ``Number``.
+        self.operands, self.tensors = operand_places(self, hints)
+        self.numbers = numbers  # all of them at once too
         self.also = also  # further namespaces with the same op: ``torch.relu`` beside ``nn.functional.relu``
 
     def __call__(self, *args, **kwargs):
@@ -182,8 +186,23 @@ class Op:
         return self.name if namespace == "torch" else f"{namespace}.{self.name}"
 
 
+def operand_places(op: Op, hints) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The positions of ``op``'s operands, and those of them where a Python number is an error.
+
+    An element-by-element op's are its required parameters without another type; every other op has its ``input``.
+    """
+    if op.kind == "pointwise":
+        names = [p for p in op.params[: op.keyword_only] if p not in op.defaults]
+    else:
+        names = [p for p in op.params[:1] if p == "input"]
+    places = tuple([op.params.index(p) for p in names if str(hints.get(p, "Number")) == "Number"])
+    return places, tuple([i for i in places if not op.lifts[i]])
+
+
 # NumPy's spellings, which PyTorch accepts beside its own.
 SPELLINGS = {"dim": "axis", "keepdim": "keepdims", "input": "x", "other": "x2"}
+# A matrix of `linalg` is the `input` of the same function in `torch`; `swapaxes` and `swapdims` are `transpose`.
+SPELLINGS |= {"A": "input", "L": "input2", "dim0": "axis0", "dim1": "axis1"}
 
 
 def camel(name: str) -> str:

@@ -13,6 +13,7 @@ from rustorch.eager.views import node_of, root_of
 from rustorch.errors import RustorchRuntimeError
 from rustorch.graph.aval import contiguous_strides
 from rustorch.lowering.ops.cast import dense as DENSE
+from rustorch.lowering.ops.view_type import conj
 from rustorch.lowering.strides import dummy
 from rustorch.lowering.template import ARRAY, fill
 
@@ -153,8 +154,12 @@ def is_inference(self):
 
 @method
 def is_conj(self):
-    """Conjugation is always computed, never a flag."""
-    return False
+    """Is it the conjugate view of a complex tensor?"""
+    found, t = False, self
+    while t._parent is not None and t._parent.dtype.is_complex:
+        found ^= t._view[0] is conj
+        t = t._parent
+    return found
 
 
 @method
@@ -165,8 +170,8 @@ def is_neg(self):
 
 @method
 def resolve_conj(self):
-    """The tensor itself: conjugation is always computed."""
-    return self
+    """The tensor itself, or a copy of a conjugate view."""
+    return self.clone() if is_conj(self) else self
 
 
 @method

@@ -133,6 +133,8 @@ def p_norm(x, p, axis: int, keepdims: bool = False):
     A runtime ``p`` chooses between the forms for 1, 2, inf and the rest while the program runs.
     """
     p = exponent(p)
+    if jnp.iscomplexobj(x):
+        x = length(x.real * x.real + x.imag * x.imag)
     forms = (
         lambda x, p: magnitude(x).sum(axis, keepdims=keepdims),
         lambda x, p: _euclidean(x, axis, keepdims),

@@ -275,7 +275,7 @@ def _along(kernel, x, dim, dtype, name):
     need_float(x, name if axis != x.ndim - 1 else name.replace("_kernel_impl", "_lastdim_kernel_impl"))
     if x.ndim == 0:
         return kernel(x.reshape(1), 0).reshape(())
-    return kernel(x, axis)
+    return kernel(x, axis) if x.size else x
 
 
 def _rule(kernel, kernel_vjp, sign=1):
@@ -283,8 +283,8 @@ def _rule(kernel, kernel_vjp, sign=1):
         dtype = rest[-1] if rest else None
         x = input if dtype is None or isinstance(dtype, int) else cast(input, dtype)
         axis = _softmax_axis(x, dim)
-        if x.ndim == 0:
-            return (jnp.zeros_like(x),)
+        if x.ndim == 0 or not x.size:
+            return (jnp.zeros_like(input),)
         return (kernel_vjp(ct, x * sign, axis)[0] * sign,)
 
     return rule

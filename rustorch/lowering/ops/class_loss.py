@@ -225,6 +225,7 @@ def multi_margin_loss(
         f"Expected target size [{x.shape[0]}], but got {list(target.shape)}. Input has shape {list(input.shape)}.",
     )
     need_float(x, "multi_margin_loss")
+    check(weight is None or weight.ndim == 1, "weight must be one-dimensional", ArgumentValueError)
     t = target.reshape(-1, 1)
     hit = lax.broadcasted_iota(t.dtype, x.shape, 1) == t
     gap = like(margin, x) - jnp.where(hit, x, 0).sum(1, keepdims=True) + x

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from rustorch.errors import ShapeMismatchError, check
 from rustorch.lowering import kernels
 from rustorch.lowering.kernels.sums import wide
+from rustorch.lowering.ops._common import is_inexact
 from rustorch.lowering.ops._nn import axes_of, layer, present, spread
 from rustorch.lowering.promote import dtype_of
 
@@ -171,7 +172,11 @@ def _conv_transpose(rank, input, weight, bias, *geometry):
     _check(rank, input, weight, bias, True, geometry[3])
     settings, shape = _transposed_geometry(rank, input, weight, *geometry)
     x = input if input.ndim == rank + 2 else input[None]
-    y = kernels.conv_input_gradient(x, weight, (x.shape[0], *shape), **settings)
+    if is_inexact(x):
+        y = kernels.conv_input_gradient(x, weight, (x.shape[0], *shape), **settings)
+    else:  # no transpose is defined for integers; as doubles they are exact
+        parts = x.astype(jnp.float64), weight.astype(jnp.float64)
+        y = jnp.rint(kernels.conv_input_gradient(*parts, (x.shape[0], *shape), **settings)).astype(x.dtype)
     if bias is not None:
         y = y + bias.reshape((-1,) + (1,) * rank)
     return y if input.ndim == rank + 2 else y[0]

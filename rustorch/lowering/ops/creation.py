@@ -125,7 +125,7 @@ def exponential_window_(n: int, center: Number, tau: Number, dtype: DType):
 @creation(name="cosine_arch_window", **_INNER)
 def cosine_arch_window_(n: int, periodic: bool, dtype: DType):
     """``sin(pi (i + 1/2) / n)``."""
-    span = n + 1 if periodic else n
+    span = (n + 1 if periodic else n) or 1
     return jnp.sin((lax.iota(jnp.float64, n) + 0.5) * (np.pi / span)).astype(dtype.numpy)
 
 

@@ -244,7 +244,7 @@ def ifftshift(input, dim=None):
     return _shifted(input, dim, False)
 
 
-@creation(namespace="fft")
+@creation(namespace="fft", out=True)
 def fftfreq(n: int, d=1.0, *, dtype=None):
     """The frequencies of ``fft``'s results: ``[0, 1, ..., -2, -1] / (n d)``."""
     dtype = (dtype or dtypes.get_default_dtype()).numpy
@@ -252,7 +252,7 @@ def fftfreq(n: int, d=1.0, *, dtype=None):
     return (jnp.asarray(whole, dtype) * (1.0 / (n * d))).astype(dtype)
 
 
-@creation(namespace="fft")
+@creation(namespace="fft", out=True)
 def rfftfreq(n: int, d=1.0, *, dtype=None):
     """The frequencies of ``rfft``'s results: ``[0, 1, ..., n // 2] / (n d)``."""
     dtype = (dtype or dtypes.get_default_dtype()).numpy

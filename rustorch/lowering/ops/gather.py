@@ -57,7 +57,7 @@ def along(input, index, dim):
     return jnp.take_along_axis(input, narrow(index, input.shape[dim]), dim, mode="clip")
 
 
-@op
+@op(out="exact")
 def gather(input, dim: int, index, *, sparse_grad: bool = False):
     """Picks along ``dim``: ``out[i][j] = input[index[i][j]][j]`` for ``dim`` 0."""
     dim = wrap_dim(dim, input.ndim)
@@ -153,6 +153,8 @@ def masked_fill(input, mask, value: Number):
             f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).",
         )
     mask, input = broadcast_pair(mask, input)
+    if (isinstance(value, complex) or jnp.iscomplexobj(value)) and not jnp.iscomplexobj(input):
+        raise RustorchRuntimeError(f"value cannot be converted to type {dtype_of(input).name} without overflow")
     return jnp.where(mask, cast(value, dtype_of(input)), input)
 
 

@@ -40,7 +40,7 @@ def _check_linear(input, weight, bias):
             )
 
 
-@layer(dear=True, grad_name="AddmmBackward0")
+@layer(dear=True, grad_name="AddmmBackward0", out=True)
 def linear(input, weight, bias=None):
     """x Wᵀ + b: ``input`` (..., in), ``weight`` (out, in) or (in), ``bias`` (out) → (..., out)."""
     _check_linear(input, weight, bias)

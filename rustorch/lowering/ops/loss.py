@@ -10,7 +10,7 @@ from jax import lax
 
 from rustorch.dtypes import FLOATING
 from rustorch.errors import ArgumentValueError, check, wrap_dim
-from rustorch.lowering.ops._common import magnitude
+from rustorch.lowering.ops._common import as_float, magnitude
 from rustorch.lowering.ops._nn import (
     layer,
     like,
@@ -175,7 +175,7 @@ def poisson_nll_loss(
     reduction: str = "mean",
 ):
     """eˣ - t·x (``log_input``) or x - t·log(x + eps); ``full`` adds Stirling's term where t > 1."""
-    x, t, _ = _pair(input, target)
+    x, t = map(as_float, _pair(input, target)[:2])
     reduction = reduction_name(size_average, reduce, reduction)
     if log_input:
         loss = jnp.exp(x) - t * x
@@ -245,7 +245,7 @@ def margin_ranking_loss(
         f"input1: torch.Size({list(input1.shape)}), input2: torch.Size({list(input2.shape)}), "
         f"target: torch.Size({list(target.shape)}) ",
     )
-    a, b, t = together(input1, input2, target)
+    a, b, t = map(as_float, together(input1, input2, target))
     loss = -t * (a - b) + like(margin, a)
     return reduced(jnp.where(loss < 0, 0, loss), reduction)
 
@@ -281,7 +281,7 @@ def cosine_embedding_loss(
         f"{'1D' if target.ndim == 1 else '0D'} target tensor expects {target.ndim + 1}D input tensors, but found inputs with sizes "
         f"{list(input1.shape)} and {list(input2.shape)}.",
     )
-    a, b, _ = _pair(input1, input2)
+    a, b = map(as_float, _pair(input1, input2)[:2])
     dots = (a * b).sum(-1)
     lengths = ((a * a).sum(-1) + 1e-12) * ((b * b).sum(-1) + 1e-12)
     cos = dots / jnp.sqrt(lengths)
@@ -294,7 +294,7 @@ def cosine_embedding_loss(
 def pairwise_distance(x1, x2, p: Number = 2.0, eps: Number = 1e-6, keepdim: bool = False):
     """‖x₁ - x₂ + eps‖_p over the last axis. Shapes broadcast."""
     x1, x2, _ = _pair(x1, x2)
-    need_float(x1, "linalg_vector_norm")
+    x1, x2 = as_float(x1), as_float(x2)
     return p_norm(x1 - x2 + like(eps, x1), p, -1, keepdim)
 
 
@@ -318,10 +318,10 @@ def triplet_margin_loss(
         f"The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: anchor {anchor.ndim}D, "
         f"positive {positive.ndim}D, and negative {negative.ndim}D inputs",
     )
-    a, b, c = together(anchor, positive, negative)
+    a, b, c = map(as_float, together(anchor, positive, negative))
     shift = like(eps, a)
     near, far = p_norm(a - b + shift, p, -1), p_norm(a - c + shift, p, -1)
     if swap:
         far = jnp.minimum(far, p_norm(b - c + shift, p, -1))
-    loss = near - far + like(margin, a)
+    loss = near - far + like(margin, near)
     return reduced(jnp.where(loss < 0, 0, loss), reduction)

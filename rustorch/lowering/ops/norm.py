@@ -10,6 +10,7 @@ from jax import lax
 from rustorch.errors import ArgumentValueError, ShapeMismatchError, check, wrap_dim
 from rustorch.lowering import kernels
 from rustorch.lowering.kernels.sums import row_sum, wide
+from rustorch.lowering.ops._common import as_float, is_inexact
 from rustorch.lowering.ops._nn import layer, like, need_float, p_norm, piece, present, spread, static, widened
 from rustorch.lowering.promote import is_number
 from rustorch.lowering.table import Number, op
@@ -267,7 +268,10 @@ def local_response_norm(input, size: int, alpha: Number = 1e-4, beta: Number = 0
     pad[1] = (size // 2, (size - 1) // 2, 0)
     square = lax.pad(square, jnp.zeros((), square.dtype), pad)
     channels = input.shape[1]
-    total = sum(lax.slice_in_dim(square, i, i + channels, axis=1) for i in range(size)) / size
+    total = sum(lax.slice_in_dim(square, i, i + channels, axis=1) for i in range(size))
+    # A mean of whole numbers is a whole number, as pooling's is.
+    total = total / size if is_inexact(total) else as_float(total // size)
+    input = as_float(input)
     return (input / (total * alpha + k) ** like(beta, total)).astype(input.dtype)
 
 

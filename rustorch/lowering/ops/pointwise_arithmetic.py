@@ -46,13 +46,13 @@ def _scaled(other, alpha):
     return other * cast(alpha, dtype_of(other))
 
 
-@pointwise(saves=False)
+@pointwise(saves=False, numbers=True)
 def add(input: Number, other: Number, *, alpha: Number = 1):
     """``input + alpha * other``."""
     return input + _scaled(other, alpha)
 
 
-@pointwise(saves=False, aliases=("subtract",))
+@pointwise(saves=False, aliases=("subtract",), numbers=True)
 def sub(input: Number, other: Number, *, alpha: Number = 1):
     """``input - alpha * other``."""
     if input.dtype == jnp.bool_:
@@ -64,7 +64,7 @@ def sub(input: Number, other: Number, *, alpha: Number = 1):
 
 
 @pointwise(saves=False, inplace=False, grad_name=lambda t: "RsubBackward0" if t[1] is ARRAY else "RsubBackward1")
-def rsub(input: Number, other: Number, *, alpha: Number = 1):
+def rsub(input, other: Number, *, alpha: Number = 1):
     """``other - alpha * input``."""
     if input.dtype == jnp.bool_:
         raise RustorchRuntimeError(
@@ -74,7 +74,7 @@ def rsub(input: Number, other: Number, *, alpha: Number = 1):
     return other - _scaled(input, alpha)
 
 
-@pointwise(aliases=("multiply",))
+@pointwise(aliases=("multiply",), numbers=True)
 def mul(input: Number, other: Number):
     """``input * other``."""
     return input * other
@@ -84,7 +84,7 @@ def _div_name(t):
     return "DivBackward2" if len(t) > 2 and t[2] is not None else "DivBackward0"
 
 
-@pointwise(promote=None, aliases=("divide",), grad_name=_div_name)
+@pointwise(promote=None, aliases=("divide",), grad_name=_div_name, numbers=True)
 def div(input: Number, other: Number, *, rounding_mode=None):
     """``input / other``; ``rounding_mode`` is ``None``, ``"trunc"`` or ``"floor"``."""
     if rounding_mode is None:
@@ -100,7 +100,7 @@ def div(input: Number, other: Number, *, rounding_mode=None):
     return _toward_zero(a / b) if is_float(a) else lax.div(*jnp.broadcast_arrays(a, b))
 
 
-@pointwise(promote="float", grad_name="DivBackward0")
+@pointwise(promote="float", grad_name="DivBackward0", numbers=True)
 def true_divide(input: Number, other: Number):
     """``input / other``, always in floating point."""
     return input / other
@@ -125,7 +125,9 @@ def _floor_quotient(a, b):
     return jnp.where(b == 0, lax.stop_gradient(a / b), whole)
 
 
-@pointwise(grad_name="NotImplemented", lacks=(None, "derivative for aten::floor_divide is not implemented"))
+@pointwise(
+    grad_name="NotImplemented", numbers=True, lacks=(None, "derivative for aten::floor_divide is not implemented")
+)
 def floor_divide(input: Number, other: Number):
     """The largest whole number not above ``input / other``."""
     return _floor_quotient(input, other)
@@ -138,7 +140,7 @@ def remainder(input: Number, other: Number):
 
 
 @pointwise(grad_name=lambda t: "FmodBackward1" if t[1] is ARRAY else "FmodBackward0")
-def fmod(input: Number, other: Number):
+def fmod(input, other: Number):
     """``input - other * trunc(input / other)``: the sign is the dividend's."""
     return lax.rem(*jnp.broadcast_arrays(input, other))
 
@@ -238,6 +240,7 @@ def abs(input):
 @pointwise(grad_name="PowBackward0")
 def square(input):
     """``input * input``."""
+    input = input.astype(jnp.int64) if input.dtype == jnp.bool_ else input
     return input * input
 
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from rustorch.errors import RustorchRuntimeError
+from rustorch.errors import RustorchRuntimeError, check
 from rustorch.lowering.ops._common import dtype_of, is_complex, is_float, is_inexact, promoted, unsupported
 from rustorch.lowering.table import Number, pointwise
 
@@ -17,40 +17,40 @@ def _ordered(name, x):
 
 
 @pointwise(promote="bool")
-def eq(input: Number, other: Number):
+def eq(input, other: Number):
     """``input == other``."""
     return input == other
 
 
 @pointwise(promote="bool", aliases=("not_equal",))
-def ne(input: Number, other: Number):
+def ne(input, other: Number):
     """``input != other``."""
     return input != other
 
 
 @pointwise(promote="bool", aliases=("less",))
-def lt(input: Number, other: Number):
+def lt(input, other: Number):
     """``input < other``."""
     _ordered("lt", input)
     return input < other
 
 
 @pointwise(promote="bool", aliases=("less_equal",))
-def le(input: Number, other: Number):
+def le(input, other: Number):
     """``input <= other``."""
     _ordered("le", input)
     return input <= other
 
 
 @pointwise(promote="bool", aliases=("greater",))
-def gt(input: Number, other: Number):
+def gt(input, other: Number):
     """``input > other``."""
     _ordered("gt", input)
     return input > other
 
 
 @pointwise(promote="bool", aliases=("greater_equal",))
-def ge(input: Number, other: Number):
+def ge(input, other: Number):
     """``input >= other``."""
     _ordered("ge", input)
     return input >= other
@@ -203,6 +203,12 @@ def isclose(input, other, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: b
         wide = (input.astype(jnp.float64), other.astype(jnp.float64))
         allowed, gap = atol + jnp.abs(rtol * wide[1]), jnp.abs(wide[0] - wide[1])
     return close | (jnp.isfinite(gap) & (gap <= allowed))
+
+
+@isclose.known()
+def _(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        check(value >= 0, f"{name} must be greater than or equal to zero, but got {value:g}")
 
 
 @pointwise(grad_name="NotImplemented", lacks=(None, "derivative for aten::heaviside is not implemented"))

@@ -20,6 +20,7 @@ from rustorch.lowering.ops._common import (
     unsupported,
     widened,
 )
+from rustorch.lowering.promote import broadcast_shape
 from rustorch.lowering.table import Number, pointwise
 from rustorch.lowering.template import ARRAY
 
@@ -142,12 +143,6 @@ def nextafter(input, other):
     return _next(*jnp.broadcast_arrays(input, other))
 
 
-@pointwise(promote=None, saves=False, inplace=False, out=False)
-def conj(input):
-    """The complex conjugate."""
-    return jnp.conj(input) if is_complex(input) else input
-
-
 @pointwise(promote=None, saves=False)
 def conj_physical(input):
     """The complex conjugate."""
@@ -167,21 +162,32 @@ def angle(input):
     return jnp.where(x != x, x, jnp.where(x < 0, jnp.asarray(np.pi, x.dtype), jnp.zeros((), x.dtype)))
 
 
-@pointwise(inplace=False, method=False)
+def _same_floats(real, imag):
+    names = dtype_of(real).alias, dtype_of(imag).alias
+    if any(x.dtype not in (jnp.float32, jnp.float64, jnp.float16) for x in (real, imag)):
+        raise RustorchRuntimeError(
+            f"Expected both inputs to be Half, Float or Double tensors but got {names[0]} and {names[1]}"
+        )
+    if real.dtype != imag.dtype:
+        raise RustorchRuntimeError(
+            f"Expected object of scalar type {names[0]} but got scalar type {names[1]} for second argument"
+        )
+    broadcast_shape(real.shape, imag.shape)
+
+
+@pointwise(promote=None, inplace=False, method=False, out="exact")
 def complex(real, imag):
     """``real + 1j * imag``."""
-    if real.dtype not in (jnp.float32, jnp.float64, jnp.float16):
-        raise RustorchRuntimeError(
-            f"Expected both inputs to be Half, Float or Double tensors but got {dtype_of(real).alias} and {dtype_of(imag).alias}"
-        )
+    _same_floats(real, imag)
     if real.dtype == jnp.float16:
         real, imag = real.astype(jnp.float32), imag.astype(jnp.float32)
     return lax.complex(*jnp.broadcast_arrays(real, imag))
 
 
-@pointwise(inplace=False, method=False)
+@pointwise(promote=None, inplace=False, method=False, out="exact")
 def polar(abs, angle):
     """The complex number of length ``abs`` at ``angle``."""
+    _same_floats(abs, angle)
     return lax.complex(*jnp.broadcast_arrays(abs * jnp.cos(angle), abs * jnp.sin(angle)))
 
 

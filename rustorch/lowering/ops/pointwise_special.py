@@ -345,7 +345,7 @@ def _recurrence(name, doc, first, step):
     def body(input: Number, n: Number):
         x, n = promoted("float", input, n)
         wide = widened(x)
-        x_, degree = jnp.broadcast_arrays(wide, jnp.floor(widened(n)))
+        x_, degree = jnp.broadcast_arrays(wide, jnp.trunc(widened(n)))
         top = jnp.max(degree, initial=0).astype(jnp.int32)
 
         def advance(state):

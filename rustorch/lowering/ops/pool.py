@@ -7,7 +7,7 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
-from rustorch.errors import ShapeMismatchError, check
+from rustorch.errors import ArgumentValueError, ShapeMismatchError, check
 from rustorch.lowering import kernels
 from rustorch.lowering.kernels.pool import _geometry
 from rustorch.lowering.ops._nn import axes_of, layer, like, need_float
@@ -33,6 +33,7 @@ def _prepare(rank, input, kernel_size, stride, padding, dilation, ceil_mode):
     padding, dilation = axes_of(padding, rank, "padding"), axes_of(dilation, rank, "dilation")
     check(all(k > 0 for k in window), f"kernel size should be greater than zero, but got {list(window)}")
     check(all(s > 0 for s in stride), "stride should not be zero")
+    check(all(d > 0 for d in dilation), f"dilation should be greater than zero, but got {list(dilation)}")
     for k, p, d in zip(window, padding, dilation):
         check(p >= 0, f"pad must be non-negative, but got pad: {p}")
         check(
@@ -143,12 +144,16 @@ for _rank, _pair in enumerate(
 def _avg_pool(rank, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor):
     window, settings = _prepare(rank, input, kernel_size, stride, padding, 1, ceil_mode)
     check(divisor is None or divisor != 0, "divisor must be not zero")
+    whole = input.dtype == jnp.int64
+    if whole:  # sums are exact as doubles
+        input = input.astype(jnp.float64)
     need_float(input, f"avg_pool{rank}d_out_frame")
     del settings["dilation"]
     y = kernels.avg_pool(
         _batched(input, rank), window, count_include_pad=count_include_pad, divisor=divisor, **settings
     )
-    return y.reshape(y.shape[y.ndim - input.ndim :])
+    y = y.reshape(y.shape[y.ndim - input.ndim :])
+    return jnp.trunc(y).astype(jnp.int64) if whole else y
 
 
 @layer(also=("torch",), saves=False, grad_name="SqueezeBackward1")
@@ -160,7 +165,7 @@ def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode: bool = Fal
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
-@layer(grad_name="AvgPool2DBackward0")
+@layer(grad_name="AvgPool2DBackward0", out=True)
 def avg_pool2d(
     input,
     kernel_size,
@@ -174,7 +179,7 @@ def avg_pool2d(
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
-@layer(grad_name="AvgPool3DBackward0")
+@layer(grad_name="AvgPool3DBackward0", out=True)
 def avg_pool3d(
     input,
     kernel_size,
@@ -216,6 +221,8 @@ def lp_pool3d(input, norm_type: Number, kernel_size, stride=None, ceil_mode: boo
 
 
 def _bins(rank, input, output_size, name):
+    if isinstance(output_size, (tuple, list)) and rank > 1:
+        check(input.ndim > rank, f"Input dimension should be at least {rank + 1}", ArgumentValueError)
     check(
         input.ndim in (rank + 1, rank + 2),
         f"{name}{rank}d(): Expected {rank + 1}D or {rank + 2}D tensor, but got {list(input.shape)}",

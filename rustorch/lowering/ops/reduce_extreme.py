@@ -162,7 +162,7 @@ for _op in (amax, amin):
         return (_shared(ct, out, input, dims_of(dim, input.ndim), keepdim, False),)  # NaN where the result is
 
 
-@reduction(fields=("min", "max"))
+@reduction(fields=("min", "max"), out="exact")
 def aminmax(input, *, dim: int = None, keepdim: bool = False):
     """The smallest and the largest element."""
     dims = dims_of(dim, input.ndim)

@@ -86,7 +86,7 @@ def scatter(input, dim: int, index, src: Number = None, *, reduce=None, value: N
             # Declared unique for the sake of the derivative: PyTorch's, too, ignores repeats.
             input = at.set(src, mode=_IN, unique_indices=True)
         elif reduce == "add":
-            input = at.add(src, mode=_IN)
+            input = (at.max if input.dtype == bool else at.add)(src, mode=_IN)
         elif reduce == "multiply":
             input = _combine(input, dim, index, src, "prod")
         else:
@@ -165,6 +165,8 @@ def _reduced(input, dim, index, src, reduce, include_self):
 
 def _combine(input, dim, index, src, reduce):
     """Product or extremum, with PyTorch's derivatives (ties share evenly; zeros are handled)."""
+    if reduce == "prod" and input.dtype == bool:
+        reduce = "amin"
     return _COMBINE[reduce](input, src, _places(input, dim, index))
 
 
@@ -351,7 +353,8 @@ def put(input, index, source, accumulate=False):
         )
     at = input.reshape(-1).at[wrapped(index.reshape(-1), input.size)]
     source = source.reshape(-1)
-    out = at.add(source, mode=_IN) if accumulate else at.set(source, mode=_IN, unique_indices=True)
+    add = at.max if input.dtype == bool else at.add
+    out = add(source, mode=_IN) if accumulate else at.set(source, mode=_IN, unique_indices=True)
     return out.reshape(input.shape)
 
 

@@ -9,8 +9,15 @@ import numpy as np
 from jax import lax
 
 from rustorch import dtypes
-from rustorch.errors import ArgumentValueError, ShapeMismatchError, check, wrap_dim
-from rustorch.lowering.promote import cast, dtype_of, result_dtype
+from rustorch.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    IndexOutOfRangeError,
+    ShapeMismatchError,
+    check,
+    wrap_dim,
+)
+from rustorch.lowering.promote import cast, dtype_of, is_number, result_dtype
 from rustorch.lowering.table import Dims, op, reduction
 
 
@@ -22,9 +29,20 @@ def _common(tensors):
     return [cast(t, dtype) for t in tensors]
 
 
+def _check_list(tensors, name, empty=True):
+    """Raise PyTorch's error unless ``tensors`` is a list of tensors (and, if not ``empty``, has any)."""
+    if not isinstance(tensors, (tuple, list)):
+        raise ArgumentTypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor")
+    check(empty or len(tensors) > 0, f"{name} expects a non-empty TensorList")
+    for i, t in enumerate(tensors):
+        if t is None or is_number(t):
+            raise ArgumentTypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
+
+
 @op(saves=False, method=False, aliases=("concat", "concatenate"))
 def cat(tensors, dim=0):
     """Joins tensors along an existing dimension: ``[a, b] -> a followed by b``."""
+    _check_list(tensors, "cat")
     check(len(tensors) > 0, "torch.cat(): expected a non-empty list of Tensors", ArgumentValueError)
     for i, t in enumerate(tensors):
         check(t.ndim > 0, f"zero-dimensional tensor (at position {i}) cannot be concatenated")
@@ -54,6 +72,7 @@ def cat(tensors, dim=0):
 @op(saves=False, method=False)
 def stack(tensors, dim=0):
     """Joins tensors of one shape along a new dimension."""
+    _check_list(tensors, "stack")
     check(len(tensors) > 0, "stack expects a non-empty TensorList")
     dim = wrap_dim(dim, tensors[0].ndim + 1)
     for i, t in enumerate(tensors):
@@ -69,6 +88,7 @@ def stack(tensors, dim=0):
 @op(saves=False, method=False, grad_name="CatBackward0")
 def hstack(tensors):
     """Joins side by side: along dimension 0 for vectors, 1 for all others."""
+    _check_list(tensors, "hstack", empty=False)
     arrays = [jnp.atleast_1d(t) for t in tensors]
     return cat(arrays, 0 if arrays and arrays[0].ndim == 1 else 1)
 
@@ -76,12 +96,14 @@ def hstack(tensors):
 @op(saves=False, method=False, aliases=("row_stack",), grad_name="CatBackward0")
 def vstack(tensors):
     """Joins one below the other; vectors become rows."""
+    _check_list(tensors, "vstack", empty=False)
     return cat([jnp.atleast_2d(t) for t in tensors], 0)
 
 
 @op(saves=False, method=False, grad_name="CatBackward0")
 def dstack(tensors):
     """Joins in depth, along dimension 2."""
+    _check_list(tensors, "dstack", empty=False)
     return cat([jnp.atleast_3d(t) for t in tensors], 2)
 
 
@@ -189,6 +211,7 @@ def roll(input, shifts, dims=()):
     if not dims and len(shifts) == 1:
         return _rolled(input.reshape(-1), shifts[0], 0).reshape(input.shape)
     check(len(shifts) == len(dims), f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+    check(input.ndim > 0, f"Dimension specified as {dims[0]} but tensor has no dimensions", IndexOutOfRangeError)
     for shift, d in zip(shifts, dims):
         input = _rolled(input, shift, wrap_dim(d, input.ndim))
     return input

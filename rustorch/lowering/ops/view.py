@@ -152,6 +152,8 @@ def movedim(xp, input, source, destination):
     )
     src = [wrap_dim(d, input.ndim) for d in src]
     dst = [wrap_dim(d, input.ndim) for d in dst]
+    for name, given, dims in (("source", source, src), ("destination", destination, dst)):
+        check(len(set(dims)) == len(dims), f"movedim: repeated dim in `{name}` ({given})")
     return xp.moveaxis(input, src, dst)
 
 

@@ -41,6 +41,16 @@ def imag_part(xp, input):
     return input.imag
 
 
+def _set_conj(base, new):
+    return jnp.broadcast_to(jnp.conj(new), base.shape).astype(base.dtype)
+
+
+@view(function=False, scatter=_set_conj, saves=False, grad_name="ConjBackward0")
+def conj(xp, input):
+    """The complex conjugate: what is written to it is conjugated on its way to the base."""
+    return input if xp is np else jnp.conj(input)
+
+
 def _as_complex(x):
     return jax.lax.complex(x[..., 0], x[..., 1])
 

@@ -8,6 +8,7 @@ import functools
 import warnings
 
 from rustorch.eager.ops import nn_functional as _F
+from rustorch.errors import check
 from rustorch.nn._functional.pieces import noise, piece
 
 _rrelu_slopes = noise("rrelu_slopes")
@@ -53,6 +54,7 @@ def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
 
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     """x if x ≥ 0 else a·x, with a drawn from [lower, upper) per element while training."""
+    check(not lower > upper, "Lower bound should be less than or equal to the upper bound")
     if training:
         slopes = _rrelu_slopes(input, tuple(input.shape), input.dtype, lower, upper)
         result = _rrelu_apply(input, slopes)
