@@ -22,6 +22,7 @@ from rustorch.eager import (
     viewops,
     windows,
 )
+from rustorch.eager.foreign import guarded
 from rustorch.eager.inplace import inplace_form
 from rustorch.eager.publish import OVERLOADS
 from rustorch.eager.tensor import Tensor
@@ -56,8 +57,25 @@ def _publish(op) -> None:
                     NAMESPACES.setdefault(space, {})[name + "_"] = change
 
 
+# Hand-written functions that other kinds of tensors have rules for; each pays a Python call for it.
+GUARDED = (
+    "pow",
+    "norm",
+    "equal",
+    "allclose",
+    "zeros_like",
+    "empty_like",
+    "ones_like",
+    "full_like",
+    "rand_like",
+    "randn_like",
+)
+
+
 def _publish_overload(name: str, entry) -> None:
     short = name.rpartition(".")[2]
+    if name in GUARDED:
+        entry = entry._replace(function=guarded(entry.function, name))
     for space in entry.namespaces:
         NAMESPACES.setdefault(space, {})[short] = entry.function
     if entry.method:

@@ -6,3 +6,4 @@ from rustorch.optim.adamw import AdamW as AdamW
 from rustorch.optim.lbfgs import LBFGS as LBFGS
 from rustorch.optim.optimizer import Optimizer as Optimizer
 from rustorch.optim.sgd import SGD as SGD
+from rustorch.optim.sparse_adam import SparseAdam as SparseAdam

@@ -14,6 +14,7 @@ from itertools import chain
 import jax
 import numpy as np
 
+from rustorch.eager.foreign import PARTS, NotDense
 from rustorch.eager.hooks import RemovableHandle
 from rustorch.eager.modes import enable_grad, no_grad
 from rustorch.eager.nodes import apply_node, select
@@ -22,8 +23,10 @@ from rustorch.eager.state import local
 from rustorch.eager.storage import flush
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of, write
+from rustorch.errors import RustorchRuntimeError
 from rustorch.lowering.table import Op
 from rustorch.lowering.template import ARRAY, NUMBER, Group
+from rustorch.sparse.coo import places
 
 
 class _Required:
@@ -182,7 +185,10 @@ class Optimizer:
         batches = self.advance()
         out = []
         for parts in batches.values():
-            out.extend(self._record_batch(parts))
+            try:
+                out.extend(self._record_batch(parts))
+            except NotDense:
+                out.extend(self._record_rows(parts))
         if local.recorder is not None:
             local.recorder.stepped(self, batches, out)
         return out
@@ -230,6 +236,43 @@ class Optimizer:
             written.extend(t for p in params for t in (p, *(self.state[p][s] for s in slots)))
         node = apply_node(_step_op(type(self)), (Group(template),), inputs, tuple(numbers))
         results = [select(node, i) for i in range(len(written))]
+        for t, new in zip(written, results):
+            write(t, new)
+        return results
+
+    # What to say to a sparse gradient where there is no `update_rows`, and the method's formula where there is:
+    # ``update_rows(static, numbers, step, table, rows, values, *slots)`` changes rows of a parameter, as `update`.
+    sparse_hint = ""
+    update_rows = None
+
+    def _record_rows(self, parts) -> list:
+        """``_record_batch`` where some gradients are sparse: those parameters are changed row by row."""
+        if self.update_rows is None:
+            for group, _, params in parts:
+                for p in params:
+                    self.state[p]["step"] -= 1
+            name = next(c.__name__ for c in type(self).__mro__ if "sparse_hint" in vars(c) or c is type(self))
+            raise RustorchRuntimeError(f"{name} does not support sparse gradients{self.sparse_hint}")
+        out: list = []
+        for group, step, params in parts:
+            dense = [p for p in params if type(p._grad) not in PARTS]
+            if dense:
+                out.extend(self._record_batch([(group, step, dense)]))
+            for p in params:
+                if type(p._grad) in PARTS:
+                    out.extend(self._record_row(group, step, p))
+        return out
+
+    def _record_row(self, group, step, p) -> list:
+        grad = p._grad.to_sparse_coo()
+        values, state = self.numbers_of(group), [self.state[p][s] for s in self.slots_of(group)]
+        marks = Group(ARRAY if isinstance(x, Tensor) else NUMBER for x in values)
+        inputs = [node_of(x) for x in values if isinstance(x, Tensor)]
+        inputs += [node_of(t) for t in (p, places(grad), grad._values(), *state)]
+        template = (self.static_of(group), marks, NUMBER, Group((ARRAY,) * (3 + len(state))))
+        node = apply_node(_rows_op(type(self)), template, inputs, (*runtime_numbers(values), step))
+        written = [p, *state]
+        results = [select(node, i) for i in range(len(written))] if state else [node]
         for t, new in zip(written, results):
             write(t, new)
         return results
@@ -380,6 +423,29 @@ def _step_op(cls: type) -> Op:
 
         op = _step_ops[cls] = Op(
             step, "op", name=cls.__name__.lower() + "_step", method=False, function=False,
+            differentiable=False, always_lift=True,
+        )  # fmt: skip
+    return op
+
+
+_row_ops: dict[type, Op] = {}
+
+
+def _rows_op(cls: type) -> Op:
+    """The op that applies a method's ``update_rows`` to one parameter."""
+    op = _row_ops.get(cls)
+    if op is None:
+
+        def step(static, numbers, count, arrays):
+            param, rows, values, *slots = arrays
+            shape = param.shape
+            tables = [x.reshape((-1, *values.shape[1:])) for x in (param, *slots)]
+            new = cls.update_rows(static, numbers, count, tables[0], rows, values, *tables[1:])
+            out = tuple(x.astype(param.dtype).reshape(shape) for x in new)
+            return out if len(out) > 1 else out[0]
+
+        op = _row_ops[cls] = Op(
+            step, "op", name=cls.__name__.lower() + "_rows", method=False, function=False,
             differentiable=False, always_lift=True,
         )  # fmt: skip
     return op

@@ -7,11 +7,11 @@ import rustorch
 
 ROOT = Path(rustorch.__file__).parent
 FLOORS = [
-    {"errors", "dtypes", "devices", "size", "limits", "as_torch"},
+    {"errors", "dtypes", "devices", "size", "limits", "layouts", "as_torch"},
     {"graph"},
     {"lowering"},
     {"eager"},
-    {"autograd", "linalg", "fft", "special", "random", "signal"},
+    {"autograd", "linalg", "fft", "special", "random", "signal", "sparse"},
     {"func"},
     {"nn", "optim"},
     {"utils", "jit", "distributed", "serialization", "cuda", "backends"},

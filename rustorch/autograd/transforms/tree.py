@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from rustorch.eager.foreign import PARTS
+
 
 class Structure(NamedTuple):
     """How leaves are nested: ``kind`` is None for a leaf, else the container's type."""
@@ -34,6 +36,9 @@ def _flatten(tree, leaves) -> Structure:
         return Structure(type(tree), keys, tuple(_flatten(tree[k], leaves) for k in keys))
     if isinstance(tree, list) or type(tree) is tuple or hasattr(tree, "_fields"):
         return Structure(type(tree), (), tuple(_flatten(x, leaves) for x in tree))
+    if type(tree) in PARTS:
+        parts, rest = PARTS[type(tree)][0](tree)
+        return Structure(type(tree), (rest,), tuple(_flatten(x, leaves) for x in parts))
     leaves.append(tree)
     return LEAF
 
@@ -47,6 +52,8 @@ def _unflatten(structure, leaves):
     if structure.kind is None:
         return next(leaves)
     children = [_unflatten(c, leaves) for c in structure.children]
+    if structure.kind in PARTS:
+        return PARTS[structure.kind][1](structure.keys[0], children)
     if structure.keys or issubclass(structure.kind, dict):
         return structure.kind(zip(structure.keys, children))
     return structure.kind(*children) if hasattr(structure.kind, "_fields") else structure.kind(children)
