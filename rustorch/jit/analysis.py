@@ -7,6 +7,7 @@ from operator import attrgetter
 
 from rustorch.autograd.transforms.draws import place_of_counter, place_of_key
 from rustorch.autograd.transforms.tree import flatten
+from rustorch.eager.foreign import PARTS
 from rustorch.eager.generator import default_generator
 from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
@@ -149,6 +150,10 @@ class Analysis:
 
     def _value(self, x, made: dict):
         """How to give ``x`` again: ``(how, what)``."""
+        if type(x) in PARTS:
+            if not self.before.state.reaches(x):
+                self._fail("the function leaves a new sparse tensor, such as a gradient, where it cannot return it")
+            return "plain", x
         if isinstance(x, Tensor):
             if id(x) in self.before.known:
                 return "known", self.before.source(id(x), False, self.changed)

@@ -248,7 +248,7 @@ class Optimizer:
     def _record_rows(self, parts) -> list:
         """``_record_batch`` where some gradients are sparse: those parameters are changed row by row."""
         if self.update_rows is None:
-            for group, _, params in parts:
+            for _, _, params in parts:
                 for p in params:
                     self.state[p]["step"] -= 1
             name = next(c.__name__ for c in type(self).__mro__ if "sparse_hint" in vars(c) or c is type(self))

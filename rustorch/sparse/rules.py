@@ -7,7 +7,7 @@ from rustorch.eager.dynamic import host
 from rustorch.eager.foreign import PARTS, RULES, rule
 from rustorch.eager.tensor import Tensor
 from rustorch.errors import RustorchRuntimeError
-from rustorch.sparse import pointwise, products, reduce, shape  # noqa: F401 - they register their rules
+from rustorch.sparse import pointwise, products, reduce, shape as _shape  # noqa: F401 - they register their rules
 from rustorch.sparse.compressed import SparseCompressed
 from rustorch.sparse.coo import SparseCoo
 from rustorch.sparse.interop import to_scipy
@@ -35,7 +35,7 @@ def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False) -> bool:
     return T.allclose(input.to_dense(), other.to_dense(), rtol, atol, equal_nan)
 
 
-def _view_as(self, *shape):
+def _view_as(self, *sizes):
     raise RustorchRuntimeError("reshape is not implemented for sparse tensors")
 
 

@@ -43,6 +43,14 @@ def _flatten(tree, leaves) -> Structure:
     return LEAF
 
 
+def given_places(structure: Structure) -> list[bool]:
+    """Of every leaf, whether it only says where a sparse tensor's values are: such a leaf has no gradient."""
+    if structure.kind is None:
+        return [False]
+    out = [x for c in structure.children for x in given_places(c)]
+    return [True] * (len(out) - 1) + [False] if structure.kind in PARTS else out
+
+
 def unflatten(structure: Structure, leaves):
     """The structure with other leaves."""
     return _unflatten(structure, iter(leaves))

@@ -56,7 +56,7 @@ def embedding(
         raise AssertionError("Padding_idx must be within num_embeddings")
     if max_norm is not None:
         _shorten_rows(weight, input, max_norm, norm_type)
-    if sparse and not local.tracing and local.recorder is None and local.grad and weight.requires_grad:
+    if sparse and not local.tracing and local.grad and weight.requires_grad:
         if scale_grad_by_freq:
             raise RustorchRuntimeError("embedding_backward: scale_grad_by_freq not supported with sparse gradients")
         if padding_idx is not None:
@@ -85,7 +85,7 @@ def embedding_bag(
         _shorten_rows(weight, input, max_norm, norm_type)
     if sparse and mode == "max":
         raise ValueError("max mode does not support sparse weights")
-    if sparse and not local.tracing and local.recorder is None and local.grad and weight.requires_grad:
+    if sparse and not local.tracing and local.grad and weight.requires_grad:
         if scale_grad_by_freq:
             raise RustorchRuntimeError("embedding_backward: scale_grad_by_freq not supported with sparse gradients")
         # The rows come out one by one; bags are then made of these, each used once.
