@@ -35,7 +35,7 @@ class _SparseRows(Function):
     @staticmethod
     def backward(ctx, grad):
         (input,) = ctx.saved_tensors
-        index, values = input.reshape(-1).to(int64), grad.reshape((-1, *ctx.rows[1:]))
+        index, values = input.reshape(-1).to(int64).clone(), grad.reshape((-1, *ctx.rows[1:]))
         if ctx.padding_idx is not None:
             # Kept with zeros: how many there are depends on values, and shapes of a program must not.
             values = values * index.ne(ctx.padding_idx).to(values.dtype).unsqueeze(1)
