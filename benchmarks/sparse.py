@@ -99,7 +99,9 @@ def main() -> None:
     rng = np.random.default_rng(0)
     x, g = (rng.standard_normal((n, options.width), np.float32) for _ in range(2))
     runs = contestants(a, x, g)
-    print(f"{platform.processor() or platform.machine()}, jax {jax.__version__}, torch {torch.__version__}, scipy {scipy.__version__}")
+    print(
+        f"{platform.processor() or platform.machine()}, jax {jax.__version__}, torch {torch.__version__}, scipy {scipy.__version__}"
+    )
     print(f"({n} x {n}, {a.nnz} elements) @ ({n} x {options.width}), float32\n")
     firsts, times = {}, {name: ([], []) for name in runs}
     reference = a @ x
@@ -120,7 +122,9 @@ def main() -> None:
                 times[name][i].append(1e3 * (time.perf_counter() - begin))
     print("| | forward | forward + backward | first call, s |\n|---|---|---|---|")
     for name, (forward, both) in times.items():
-        print(f"| {name} | {statistics.median(forward):.1f} | {statistics.median(both):.1f} | {firsts[name, 0] + firsts[name, 1]:.1f} |")
+        print(
+            f"| {name} | {statistics.median(forward):.1f} | {statistics.median(both):.1f} | {firsts[name, 0] + firsts[name, 1]:.1f} |"
+        )
 
 
 if __name__ == "__main__":

@@ -119,9 +119,13 @@ class Analysis:
             if record.kind in ("set", "array"):
                 self._fail(f"the function changes {named}")
                 return
-            if type(new) in PARTS and record.kind != "grad":
-                self._fail(f"the function makes a new {type(new).__name__}, {named}")
-            elif isinstance(new, Tensor) and type(new) not in (Tensor, *PARTS) and id(new) not in self.before.known:
+            if (
+                type(new) in PARTS
+                and record.kind != "grad"
+                or isinstance(new, Tensor)
+                and type(new) not in (Tensor, *PARTS)
+                and id(new) not in self.before.known
+            ):
                 self._fail(f"the function makes a new {type(new).__name__}, {named}")
             self.changed.add((id(record), i))
             if isinstance(old, Tensor):

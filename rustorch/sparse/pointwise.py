@@ -17,10 +17,10 @@ from rustorch.sparse.coo import SparseCoo, empty_coo, host_places, places, spars
 from rustorch.sparse.tensor import SparseTensor
 
 # The first are linear, so that repeated places may stay.
-LINEAR = "neg negative positive conj_physical conj clone real imag deg2rad rad2deg"
+LINEAR = "neg negative positive conj_physical conj clone real imag"
 UNARY = (
     "abs absolute angle sgn sign asin arcsin asinh arcsinh atan arctan atanh arctanh ceil floor round trunc fix frac "
-    "sin sinh tan tanh sqrt square expm1 log1p erf erfinv relu signbit isnan isinf isposinf isneginf nan_to_num"
+    "deg2rad rad2deg sin sinh tan tanh sqrt square expm1 log1p erf erfinv relu signbit isnan isinf isposinf isneginf nan_to_num"
 )
 
 
@@ -33,6 +33,7 @@ def _unary(name: str, linear: bool) -> None:
         return input._with(dense(input._values_, *args, **kwargs))
 
     def in_place(input, *args, **kwargs):
+        check(linear or not isinstance(input, SparseCoo) or input._coalesced, f"{name}_ requires coalesced input")
         return input._take(RULES[name](input, *args, **kwargs).to(input.dtype))
 
     on_values.__name__ = name

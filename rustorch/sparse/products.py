@@ -5,6 +5,8 @@ Measured beside PyTorch, SciPy and ``jax.experimental.sparse`` in ``benchmarks/s
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from rustorch.eager import ops as T
@@ -289,7 +291,9 @@ def sampled_addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta=1.0, alpha=
     *batch, row, column = host_indices(s)
     b = ravel(np.stack(batch), input.shape[:-2]) if batch else 0
     k = mat1.shape[-1]
-    left, right = mat1.reshape((-1, k)), T.transpose(mat2, -2, -1).reshape((-1, k))
+    count = math.prod(input.shape[:-2])
+    left = mat1.reshape((count * n, k))
+    right = T.transpose(mat2, -2, -1).reshape((count * m, k))
     dots = apply(sparse_dots, (left, right, whole(b * n + row, s), whole(b * m + column, s)))
     dots = dots.reshape(input._values_.shape)
     values = dots if alpha == 1 else dots * alpha

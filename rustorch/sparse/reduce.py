@@ -42,7 +42,7 @@ def sum(input, dim=None, dtype=None):
     if not left:
         return T.sum(values, 0)
     if len(left) == n:
-        return SparseCoo._new(s._where, values, sizes, s._coalesced)
+        return SparseCoo._new(s._where, values, sizes, s._coalesced).coalesce()
     where = T.index_select(s._where, 0, whole(np.asarray(left), s))
     return SparseCoo._new(where, values, sizes, False).coalesce()
 

@@ -109,7 +109,7 @@ def unsqueeze(input, dim):
 
 def _kept(s: SparseCoo, keep: np.ndarray, where: np.ndarray, sizes) -> SparseCoo:
     values = T.index_select(s._values_, 0, whole(keep, s))
-    return SparseCoo._new(whole(where, s), values, sizes, s._coalesced)
+    return SparseCoo._new(whole(where, s), values, sizes, s._coalesced or len(keep) < 2)
 
 
 @rule()

