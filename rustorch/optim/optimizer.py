@@ -26,7 +26,7 @@ from rustorch.eager.views import node_of, write
 from rustorch.errors import RustorchRuntimeError
 from rustorch.lowering.table import Op
 from rustorch.lowering.template import ARRAY, NUMBER, Group
-from rustorch.sparse.coo import places
+from rustorch.optim.rows import record_row, runtime_numbers
 
 
 class _Required:
@@ -260,22 +260,8 @@ class Optimizer:
                 out.extend(self._record_batch([(group, step, dense)]))
             for p in params:
                 if type(p._grad) in PARTS:
-                    out.extend(self._record_row(group, step, p))
+                    out.extend(record_row(self, group, step, p))
         return out
-
-    def _record_row(self, group, step, p) -> list:
-        grad = p._grad.to_sparse_coo()
-        values, state = self.numbers_of(group), [self.state[p][s] for s in self.slots_of(group)]
-        marks = Group(ARRAY if isinstance(x, Tensor) else NUMBER for x in values)
-        inputs = [node_of(x) for x in values if isinstance(x, Tensor)]
-        inputs += [node_of(t) for t in (p, places(grad), grad._values(), *state)]
-        template = (self.static_of(group), marks, NUMBER, Group((ARRAY,) * (3 + len(state))))
-        node = apply_node(_rows_op(type(self)), template, inputs, (*runtime_numbers(values), step))
-        written = [p, *state]
-        results = [select(node, i) for i in range(len(written))] if state else [node]
-        for t, new in zip(written, results):
-            write(t, new)
-        return results
 
     # ------------------------------------------------------------ saving
 
@@ -393,11 +379,6 @@ class Optimizer:
         self._state_hooks = {k: OrderedDict() for k in ("save_pre", "save_post", "load_pre", "load_post")}
 
 
-def runtime_numbers(values) -> list[float]:
-    """Of a group's hyper-parameters, those that are plain numbers."""
-    return [float(x) for x in values if not isinstance(x, Tensor)]
-
-
 @functools.cache
 def _traced_once(update, static):
     """``update`` as JAX sees it: traced once for parameters of one shape, and written into the program for each."""
@@ -423,29 +404,6 @@ def _step_op(cls: type) -> Op:
 
         op = _step_ops[cls] = Op(
             step, "op", name=cls.__name__.lower() + "_step", method=False, function=False,
-            differentiable=False, always_lift=True,
-        )  # fmt: skip
-    return op
-
-
-_row_ops: dict[type, Op] = {}
-
-
-def _rows_op(cls: type) -> Op:
-    """The op that applies a method's ``update_rows`` to one parameter."""
-    op = _row_ops.get(cls)
-    if op is None:
-
-        def step(static, numbers, count, arrays):
-            param, rows, values, *slots = arrays
-            shape = param.shape
-            tables = [x.reshape((-1, *values.shape[1:])) for x in (param, *slots)]
-            new = cls.update_rows(static, numbers, count, tables[0], rows, values, *tables[1:])
-            out = tuple(x.astype(param.dtype).reshape(shape) for x in new)
-            return out if len(out) > 1 else out[0]
-
-        op = _row_ops[cls] = Op(
-            step, "op", name=cls.__name__.lower() + "_rows", method=False, function=False,
             differentiable=False, always_lift=True,
         )  # fmt: skip
     return op

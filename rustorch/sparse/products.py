@@ -243,7 +243,7 @@ def hspmm(mat1, mat2):
     product = mm(s, mat2)
     rows = np.unique(host_indices(s)[0])
     at = whole(rows, s)
-    return SparseCoo._new(at.unsqueeze(0), T.index_select(product, 0, at), product.shape, True)
+    return SparseCoo._new(at.unsqueeze(0), T.index_select(product, 0, at), product.shape, False)
 
 
 @rule("sspaddmm")

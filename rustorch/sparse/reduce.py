@@ -55,7 +55,7 @@ def _sum(input, dim=None, keepdim=False, *, dtype=None):
     dims = sorted(wrap_dim(d, input.ndim) for d in (dim if isinstance(dim, (tuple, list)) else (dim,)))
     out = sum(input, dims, dtype)
     if not isinstance(out, SparseTensor):
-        out = coo_of(out.reshape([1 if d in dims else m for d, m in enumerate(input.shape)]))
+        out = out.reshape([1 if d in dims else m for d, m in enumerate(input.shape)])
     else:
         for d in dims:
             out = T.unsqueeze(out, d)

@@ -30,7 +30,7 @@ def test_gradient_is_sparse_and_accumulates():
         (looked_up(t, w, [2]).sum() + (w**2).sum()).backward()
         return [*out, w.grad, *t.autograd.grad(looked_up(t, w, [[1], [2]]).sum(), w)]
 
-    agree(run, tolerance=1e-12)
+    agree(run, exact_places=False, tolerance=1e-12)  # PyTorch merges sums of these in an order of its own
 
 
 @pytest.mark.parametrize("options", [
