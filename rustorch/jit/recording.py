@@ -11,7 +11,7 @@ from rustorch.eager.tensor import Tensor
 from rustorch.graph import Node
 from rustorch.lowering import observe
 from rustorch.lowering.plan import KEPT
-from rustorch.optim.optimizer import runtime_numbers
+from rustorch.optim.rows import runtime_numbers
 
 _count = itemgetter("step")
 
