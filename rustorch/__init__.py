@@ -61,6 +61,15 @@ from rustorch.eager.legacy import types_of as _types_of
 from rustorch.eager.printing import set_printoptions as set_printoptions
 from rustorch.eager.show import show_graph as show_graph, show_stablehlo as show_stablehlo
 from rustorch.eager.tensor import Tensor as Tensor
+from rustorch.layouts import (
+    layout as layout,
+    sparse_bsc as sparse_bsc,
+    sparse_bsr as sparse_bsr,
+    sparse_coo as sparse_coo,
+    sparse_csc as sparse_csc,
+    sparse_csr as sparse_csr,
+    strided as strided,
+)
 
 for _d in _dtypes.ALL:
     globals()[_d.name] = _d
@@ -68,8 +77,8 @@ half, float, double = _dtypes.float16, _dtypes.float32, _dtypes.float64
 short, int, long = _dtypes.int16, _dtypes.int32, _dtypes.int64
 cfloat, cdouble = _dtypes.complex64, _dtypes.complex128
 chalf = complex32 = _dtypes.complex64  # XLA has no half-precision complex numbers
-strided, contiguous_format, preserve_format, channels_last = (
-    "torch.strided", "torch.contiguous_format", "torch.preserve_format", "torch.channels_last"
+contiguous_format, preserve_format, channels_last = (
+    "torch.contiguous_format", "torch.preserve_format", "torch.channels_last"
 )  # fmt: skip
 
 newaxis = None
@@ -96,6 +105,7 @@ from rustorch import (
     optim as optim,
     random as random,
     signal as signal,
+    sparse as sparse,
     special as special,
     utils as utils,
 )
@@ -138,6 +148,17 @@ from rustorch.optim import (
 from rustorch.serialization import (
     load as load,
     save as save,
+)
+from rustorch.sparse import (
+    hspmm as hspmm,
+    smm as smm,
+    sparse_bsc_tensor as sparse_bsc_tensor,
+    sparse_bsr_tensor as sparse_bsr_tensor,
+    sparse_compressed_tensor as sparse_compressed_tensor,
+    sparse_coo_tensor as sparse_coo_tensor,
+    sparse_csc_tensor as sparse_csc_tensor,
+    sparse_csr_tensor as sparse_csr_tensor,
+    sspaddmm as sspaddmm,
 )
 
 for _name in [

@@ -10,7 +10,15 @@ from operator import attrgetter
 from rustorch.autograd import chain
 from rustorch.autograd.anomaly import refuse_missing, refuse_nan
 from rustorch.autograd.function_ctx import FREED_MESSAGE
-from rustorch.autograd.step_hooks import add, after_leaf, after_step, before_step, through_tensor_hooks
+from rustorch.autograd.step_hooks import (
+    add,
+    after_leaf,
+    after_step,
+    before_step,
+    tensor_of,
+    through_tensor_hooks,
+)
+from rustorch.eager.foreign import PARTS
 from rustorch.eager.nodes import apply_node, filled, select
 from rustorch.eager.recorder import wrap
 from rustorch.eager.state import local
@@ -89,10 +97,17 @@ def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=
             if recorded > 4 * PENDING_LIMIT and not local.tracing and local.recorder is None:
                 recorded = 0
                 flush(
-                    [n for g in (*grads.values(), *found.values()) for n in (g.values() if type(g) is dict else (g,))]
+                    [
+                        n
+                        for g in (*grads.values(), *found.values())
+                        for n in (g.values() if type(g) is dict else (g,))
+                        if type(n) is Node
+                    ]
                 )
         if create_graph and len(found) == 1 and not shortened:
             for x, gradient in found.items():
+                if type(gradient) is not Node:
+                    continue
                 chain.mark(gradient, outputs, cotangents, x)
     finally:
         local.grad, local.task = before
@@ -201,11 +216,14 @@ def _custom(node: Node, parts: dict, wanted):
                     "the corresponding forward input was not a Variable"
                 )
         elif g is not None and a in wanted:
-            yield a, _fitting(g, a.aval, cls, i)
+            yield a, _fitting(g, a.aval, cls, i, a.is_leaf)
 
 
-def _fitting(g: Tensor, a, cls, i: int) -> Node:
-    """A gradient that a ``Function`` gave, in the shape and dtype of its argument."""
+def _fitting(g: Tensor, a, cls, i: int, at_leaf: bool):
+    """A gradient that a ``Function`` gave, in the shape and dtype of its argument.
+
+    A sparse one stays a tensor where the backward pass ends, at a leaf, and becomes dense on the way anywhere else.
+    """
     if g.shape != a.shape:
         if len(g.shape) < len(a.shape) or any(n not in (1, m) for n, m in zip(reversed(a.shape), reversed(g.shape))):
             raise RustorchRuntimeError(
@@ -213,7 +231,10 @@ def _fitting(g: Tensor, a, cls, i: int) -> Node:
                 f"expected shape compatible with {list(a.shape)}"
             )
         g = g.sum_to_size(a.shape)
-    return node_of(g if g.dtype is a.dtype else g.to(a.dtype))
+    g = g if g.dtype is a.dtype else g.to(a.dtype)
+    if type(g) in PARTS:
+        return g if at_leaf else node_of(g.to_dense())
+    return node_of(g)
 
 
 def vjp(node: Node, needs: tuple[bool, ...], ct) -> list[Node]:
@@ -284,7 +305,9 @@ def accumulate_into(t: Tensor, ct: Node, create_graph: bool) -> None:
             "functorch.vjp instead or call backward() outside of functorch transforms."
         )
     if t._grad is None:
-        t._grad = wrap(ct)
+        t._grad = tensor_of(ct)
+    elif type(t._grad) in PARTS or type(ct) in PARTS:
+        t._grad = tensor_of(add(t._grad if type(t._grad) in PARTS else node_of(t._grad), ct))
     elif create_graph:
         t._grad = wrap(add(node_of(t._grad), ct))
     else:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from rustorch.autograd import engine
 from rustorch.autograd.graph import GradientEdge
+from rustorch.autograd.step_hooks import tensor_of
 from rustorch.autograd.transforms.batch import vmap
-from rustorch.eager.recorder import wrap
+from rustorch.eager.foreign import PARTS
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.errors import RustorchRuntimeError
@@ -98,6 +99,8 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
         )
     if not ins:
         raise RustorchRuntimeError("`inputs` argument to `grad()` cannot be empty.")
+    if any(type(t) in PARTS for t in (*outs, *ins)):
+        return _of_values(outs, ins, cts, retain_graph, create_graph, allow_unused, materialize_grads)
     nodes, cts = engine.checked_roots(outs, cts, "grad")
     wanted = []
     for t in ins:
@@ -119,8 +122,17 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
                 )
             results.append(engine.zeros_like(t) if materialize_grads else None)
         else:
-            results.append(wrap(ct))
+            results.append(tensor_of(ct))
     return tuple(results)
+
+
+def _of_values(outs, ins, cts, *options):
+    """``grad`` where some tensors are sparse: their values are what is differentiated."""
+    cts = [c if c is None or type(o) not in PARTS else c.sparse_mask(o) for o, c in zip(outs, cts)]
+    outs, cts, own = ([t._values_ if type(t) in PARTS else t for t in group] for group in (outs, cts, ins))
+    retain_graph, create_graph, allow_unused, materialize = options
+    found = grad(outs, own, cts, retain_graph, create_graph, allow_unused=allow_unused, materialize_grads=materialize)
+    return tuple([t._with(g) if type(t) in PARTS and g is not None else g for t, g in zip(ins, found)])
 
 
 def _batched(outs, ins, cts, retain_graph, create_graph, allow_unused, materialize):

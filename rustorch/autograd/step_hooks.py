@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from rustorch.autograd.grad_fn import sources
 from rustorch.dtypes import FLOATING
+from rustorch.eager.foreign import PARTS, RULES
 from rustorch.eager.nodes import apply_node
 from rustorch.eager.recorder import wrap
 from rustorch.eager.tensor import Tensor
@@ -23,19 +24,29 @@ def through_tensor_hooks(node: Node, ct: Node) -> Node:
     """
     meta = node.meta
     for hook in list((meta.hooks or {}).values()):
-        new = hook(wrap(ct))
+        new = hook(tensor_of(ct))
         if new is not None:
             ct = _checked(hook, new, ct)
     if meta.retain is not None:
         t = meta.retain()
         if t is not None:
-            t._grad = wrap(ct) if t._grad is None else wrap(add(node_of(t._grad), ct))
+            t._grad = tensor_of(ct) if t._grad is None else wrap(add(node_of(t._grad), ct))
     return ct
 
 
 def add(a: Node, b: Node) -> Node:
-    """The sum of two gradients."""
-    return apply_node(TABLE["add"], (ARRAY, ARRAY), (a, b))
+    """The sum of two gradients; either may be a sparse tensor."""
+    if type(a) is Node and type(b) is Node:
+        return apply_node(TABLE["add"], (ARRAY, ARRAY), (a, b))
+    if type(a) is Node:
+        a, b = b, a
+    total = RULES["add"](a if type(b) is not Node else wrap(b), b if type(b) is not Node else a)
+    return total if type(total) in PARTS else node_of(total)
+
+
+def tensor_of(gradient) -> Tensor:
+    """A gradient as a tensor: a sparse one is one already."""
+    return wrap(gradient) if type(gradient) is Node else gradient
 
 
 def _checked(hook, new, old: Node | None) -> Node | None:
@@ -43,6 +54,8 @@ def _checked(hook, new, old: Node | None) -> Node | None:
         return None
     if not isinstance(new, Tensor):
         raise TypeError(f"expected Variable, but hook returned '{type(new).__name__}'")
+    if type(new) in PARTS or type(old) in PARTS:
+        return new if type(new) in PARTS else node_of(new)
     node = node_of(new)
     if old is not None:
         name = getattr(hook, "__name__", type(hook).__name__)
@@ -70,7 +83,7 @@ def _replaced(hook, result, current: list) -> list:
 
 
 def _tensors(nodes) -> tuple:
-    return tuple(None if n is None else wrap(n) for n in nodes)
+    return tuple(None if n is None else tensor_of(n) for n in nodes)
 
 
 def _places(node: Node, ct) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 from rustorch import dtypes
+from rustorch.eager.foreign import NotDense, elsewhere
 from rustorch.eager.nodes import apply_node
 from rustorch.eager.recorder import apply_op, wrap
 from rustorch.eager.state import local
@@ -26,7 +27,10 @@ def inplace_form(op):
         check_writable(self)
         if op.variadic is not None and len(args) >= op.variadic and args and type(args[0]) is int and op.variadic == 1:
             args = (args,)
-        node = apply_op(op, (self, *args), kwargs)
+        try:
+            node = apply_op(op, (self, *args), kwargs)
+        except NotDense as e:
+            return elsewhere(e, op.name + "_", (self, *args), kwargs)
         store(self, node, op.name)
         return self
 

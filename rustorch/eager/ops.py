@@ -27,6 +27,7 @@ from rustorch.eager import (
     viewops,
     windows,
 )
+from rustorch.eager.foreign import guarded
 from rustorch.eager.inplace import inplace_form
 from rustorch.eager.publish import OVERLOADS
 from rustorch.eager.tensor import Tensor
@@ -66,9 +67,26 @@ def _publish(op) -> None:
                     NAMESPACES.setdefault(space, {})[name + "_"] = change
 
 
+# Hand-written functions that other kinds of tensors have rules for; each pays a Python call for it.
+GUARDED = (
+    "pow",
+    "norm",
+    "equal",
+    "allclose",
+    "zeros_like",
+    "empty_like",
+    "ones_like",
+    "full_like",
+    "rand_like",
+    "randn_like",
+)
+
+
 def _publish_overload(name: str, entry) -> None:
     short = name.rpartition(".")[2]
     function = casting(_COMPOSED[name], entry.function) if name in _COMPOSED else entry.function
+    if name in GUARDED:
+        function = guarded(function, name)
     for space in entry.namespaces:
         NAMESPACES.setdefault(space, {})[short] = function
     if entry.method:

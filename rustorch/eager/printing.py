@@ -233,10 +233,13 @@ def _suffixes(array, dtype_name, default_dtype_name, device, requires_grad, grad
     return found
 
 
-def _with_suffixes(text, suffixes, indent):
-    """Append the suffixes, each on a new line where the current one is full."""
+def _with_suffixes(text, suffixes, indent, break_first=False):
+    """Append the suffixes, each on a new line where the current one is full; the first one if `break_first`."""
     # The count starts one too high and each step adds ", ": torch counts this way.
     column = len(text) - text.rfind("\n") + 1
+    if break_first:
+        text += ",\n" + " " * indent + suffixes[0]
+        column, suffixes = indent + len(suffixes[0]), suffixes[1:]
     for suffix in suffixes:
         if column + len(suffix) + 2 > _options["linewidth"]:
             text += ",\n" + " " * indent + suffix

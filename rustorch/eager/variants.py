@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+from rustorch.eager.foreign import NotDense, elsewhere
 from rustorch.eager.inplace import write_out
 from rustorch.eager.recorder import apply, apply_op, record, wrap
 from rustorch.eager.state import local
@@ -54,7 +55,10 @@ def _general(op: Op):
             out = kwargs.pop("out", None)
             if out is not None:
                 return _into(out, record(apply_op(op, args, kwargs)), op)  # autocast leaves out= alone
-        result = apply(op, args, kwargs)
+        try:
+            result = apply(op, args, kwargs)
+        except NotDense as e:
+            return elsewhere(e, op.name, args, kwargs)
         return result if fields is None else return_type(op.name, fields)(*result)
 
     return function
@@ -77,7 +81,10 @@ def _unary(op: Op, general):
     def function(input, *args, **kwargs):
         if args or kwargs or not isinstance(input, Tensor):
             return general(input, *args, **kwargs)
-        node = input._node if input._epoch == input._storage.epoch else node_of(input)
+        try:
+            node = input._node if input._epoch == input._storage.epoch else node_of(input)
+        except NotDense:
+            return general(input)
         sig = SIGS.get((op, node.aval))
         if sig is None or local.careful:
             return general(input)
@@ -93,9 +100,13 @@ def _binary(op: Op, general):
         if kwargs or len(args) != 1 or not isinstance(input, Tensor):
             return general(input, *args, **kwargs)
         other = args[0]
-        a = input._node if input._epoch == input._storage.epoch else node_of(input)
+        try:
+            a = input._node if input._epoch == input._storage.epoch else node_of(input)
+            if isinstance(other, Tensor):
+                b = other._node if other._epoch == other._storage.epoch else node_of(other)
+        except NotDense:
+            return general(input, other)
         if isinstance(other, Tensor):
-            b = other._node if other._epoch == other._storage.epoch else node_of(other)
             sig = SIGS.get((op, a.aval, b.aval))
             if sig is None or local.careful:
                 return general(input, other)
@@ -135,7 +146,10 @@ def _view_function(op: Op):
                 numbers.append(int(a))
             else:
                 template.append(static(a))
-        return make_view(input, op, tuple(template), tuple(numbers))
+        try:
+            return make_view(input, op, tuple(template), tuple(numbers))
+        except NotDense as e:
+            return elsewhere(e, op.name, args, {})
 
     return function
 

@@ -7,6 +7,7 @@ from operator import attrgetter
 
 from rustorch.autograd.transforms.draws import place_of_counter, place_of_key
 from rustorch.autograd.transforms.tree import flatten
+from rustorch.eager.foreign import PARTS
 from rustorch.eager.generator import default_generator
 from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
@@ -14,7 +15,7 @@ from rustorch.eager.views import node_of
 from rustorch.graph import ON_TAPE, Node
 from rustorch.jit.before import Before
 from rustorch.jit.recording import Draw, Recording, Step
-from rustorch.jit.sources import Arg, Constant, Key, Made, Place
+from rustorch.jit.sources import Arg, Constant, Key, Made, Place, parts_into
 from rustorch.jit.state import PLAIN, Record, same_plain, show
 from rustorch.lowering.plan import Plan
 
@@ -118,7 +119,13 @@ class Analysis:
             if record.kind in ("set", "array"):
                 self._fail(f"the function changes {named}")
                 return
-            if isinstance(new, Tensor) and type(new) is not Tensor and id(new) not in self.before.known:
+            if (
+                type(new) in PARTS
+                and record.kind != "grad"
+                or isinstance(new, Tensor)
+                and type(new) not in (Tensor, *PARTS)
+                and id(new) not in self.before.known
+            ):
                 self._fail(f"the function makes a new {type(new).__name__}, {named}")
             self.changed.add((id(record), i))
             if isinstance(old, Tensor):
@@ -138,7 +145,10 @@ class Analysis:
     def _see_results(self, out) -> None:
         """What is returned and rebound: known tensors, new ones, and plain values."""
         made: dict = {}
-        self.rebinds = [(place, self._value(new, made)) for place, new in self.rebinds]
+        rebinds, self.rebinds = self.rebinds, []
+        for place, new in rebinds:
+            pairs = parts_into(place, new) if type(new) in PARTS else [(place, new)]
+            self.rebinds.extend((at, self._value(x, made)) for at, x in pairs)
         leaves, self.structure = flatten(out)
         self.results = [self._value(x, made) for x in leaves]
         for node in self._hidden(made):
@@ -149,6 +159,10 @@ class Analysis:
 
     def _value(self, x, made: dict):
         """How to give ``x`` again: ``(how, what)``."""
+        if type(x) in PARTS:
+            if not self.before.state.reaches(x):
+                self._fail("the function keeps a new sparse tensor")
+            return "plain", x
         if isinstance(x, Tensor):
             if id(x) in self.before.known:
                 return "known", self.before.source(id(x), False, self.changed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rustorch.eager.foreign import PARTS
 from rustorch.eager.generator import default_generator
 from rustorch.eager.storage import Storage, flush
 from rustorch.eager.tensor import Tensor
@@ -29,7 +30,7 @@ class Before:
             if isinstance(t, Tensor):
                 self._add(t, Arg(i))
                 self.arg_grads[i] = t._grad
-                if t._grad is not None:
+                if t._grad is not None and type(t._grad) not in PARTS:
                     self._add(t._grad, Arg(i, grad=True))
         passed = set(self.storages)
         for t, record, i in state.tensors.values():

@@ -6,11 +6,12 @@ from collections import OrderedDict
 from itertools import chain
 from operator import attrgetter, is_, itemgetter
 
+from rustorch.eager.foreign import PARTS
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.jit.analysis import Analysis
 from rustorch.jit.sources import Arg, Fixed, Place
-from rustorch.jit.state import MISSING, Record, same_plain
+from rustorch.jit.state import MISSING, Record, parts_of, same_plain
 
 _cell, _grad = attrgetter("cell_contents"), attrgetter("_grad")
 _READERS = {"cell": [_cell], "grad": [_grad], "function": [attrgetter("__code__"), attrgetter("__defaults__")]}
@@ -156,6 +157,9 @@ class Guards:
 
 
 def _kind(t: Tensor) -> tuple:
+    if type(t) in PARTS:
+        *parts, rest = parts_of(t)
+        return type(t), rest, *map(_kind, parts)
     node = node_of(t)
     return type(t), node.aval, t._leaf, bool(node.tape), t._parent is None
 

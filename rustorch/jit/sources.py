@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from weakref import ref
 
+from rustorch.eager.foreign import PARTS
 from rustorch.eager.nodes import leaf
 from rustorch.eager.storage import Storage
 from rustorch.eager.tensor import Tensor
@@ -60,6 +61,30 @@ class Place:
 
     def __repr__(self):
         return self.record.named(self.i)
+
+
+class Part:
+    """One of the tensors that a new sparse tensor, which is to be at ``place``, consists of."""
+
+    def __init__(self, place, kind: type, rest, found: list, i: int):
+        self.place, self.kind, self.rest, self.found, self.i = place, kind, rest, found, i
+
+    def put(self, given, t) -> None:
+        """Keep the part; the last one completes the sparse tensor."""
+        self.found[self.i] = t
+        if self.i == len(self.found) - 1:
+            self.place.put(given, PARTS[self.kind][1](self.rest, self.found))
+            self.found[:] = [None] * len(self.found)
+
+    def __repr__(self):
+        return f"a part of {self.place}"
+
+
+def parts_into(place, t: Tensor) -> list:
+    """``(place, tensor)`` of every part of a sparse tensor."""
+    parts, rest = PARTS[type(t)][0](t)
+    found: list = [None] * len(parts)
+    return [(Part(place, type(t), rest, found, i), part) for i, part in enumerate(parts)]
 
 
 class Root:

@@ -17,6 +17,7 @@ import numpy as np
 from rustorch.amp.grad_scaler import GradScaler
 from rustorch.devices import Device
 from rustorch.dtypes import DType
+from rustorch.eager.foreign import PARTS
 from rustorch.eager.generator import Generator
 from rustorch.eager.tensor import Tensor
 from rustorch.jit.watch import TRUSTED, USER, kind_of
@@ -85,6 +86,12 @@ class Record:
             raise TypeError(f"a {self.kind} cannot be written")
 
 
+def parts_of(t) -> list:
+    """The tensors that a sparse tensor consists of, and what else it is."""
+    parts, rest = PARTS[type(t)][0](t)
+    return [*parts, rest]
+
+
 def _cell(cell, keys):
     try:
         return [cell.cell_contents]
@@ -101,6 +108,7 @@ _READ = {
     "set": lambda holder, keys: [frozenset(holder)],
     "cell": _cell,
     "grad": lambda holder, keys: [holder._grad],
+    "parts": lambda holder, keys: parts_of(holder),
     "array": lambda holder, keys: [(holder.shape, holder.dtype.str, holder.tobytes())],
 }
 
@@ -111,6 +119,7 @@ _GET = {
     "list": lambda holder, keys, i: holder[i] if i < len(holder) else MISSING,
     "cell": lambda holder, keys, i: _cell(holder, keys)[0],
     "grad": lambda holder, keys, i: holder._grad,
+    "parts": lambda holder, keys, i: parts_of(holder)[i],
 }
 
 
@@ -184,13 +193,21 @@ class State:
         if isinstance(x, PLAIN) or x is MISSING:
             return
         if isinstance(x, Tensor):
-            if id(x) not in self.tensors:
+            if type(x) in PARTS:
+                self._enter_parts(x, name)
+            elif id(x) not in self.tensors:
                 self.tensors[id(x)] = (x, record, i)
                 self._queue.append((x, name))
             return
         if id(x) not in self._seen:
             self._seen[id(x)] = x
             self._queue.append((x, name))
+
+    def _enter_parts(self, x, name) -> None:
+        """A tensor of tensors is what these are, and what the rest says."""
+        if id(x) not in self._seen:
+            self._seen[id(x)] = x
+            self._below(self._record("parts", x, (), name))
 
     def _drain(self) -> None:
         while self._queue:

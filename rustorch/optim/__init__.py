@@ -17,5 +17,6 @@ from rustorch.optim.radam import RAdam as RAdam
 from rustorch.optim.rmsprop import RMSprop as RMSprop
 from rustorch.optim.rprop import Rprop as Rprop
 from rustorch.optim.sgd import SGD as SGD
+from rustorch.optim.sparse_adam import SparseAdam as SparseAdam
 
 AdaGrad = Adagrad  # another spelling

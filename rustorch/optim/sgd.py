@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from rustorch.errors import RustorchRuntimeError
 from rustorch.optim.optimizer import Optimizer
 from rustorch.optim.validate import check_fused, check_options, is_set
 
@@ -76,3 +77,14 @@ class SGD(Optimizer):
         fresh = fresh * jnp.asarray(jnp.where(step == 1, 1.0, 1.0 - dampening), grad.dtype) if dampens else fresh
         buffer = momentum * slots[0] + fresh
         return param - lr * (grad + momentum * buffer if nesterov else buffer), buffer
+
+    @classmethod
+    def update_rows(cls, static, numbers, step, table, rows, values, *slots):
+        """A sparse gradient; the momentum buffer, which PyTorch keeps sparse, is dense."""
+        _, maximize, _, _, decays = static
+        if decays:
+            raise RustorchRuntimeError("add(sparse, dense) is not supported. Use add(dense, sparse) instead.")
+        if not slots:
+            lr = jnp.asarray(numbers[0], values.dtype)
+            return (table.at[rows].add(lr * values if maximize else -lr * values),)
+        return cls.update(static, numbers, step, table, jnp.zeros_like(table).at[rows].add(values), *slots)

@@ -7,11 +7,11 @@ import rustorch
 
 ROOT = Path(rustorch.__file__).parent
 FLOORS = [
-    {"errors", "dtypes", "devices", "size", "limits", "as_torch", "files"},
+    {"errors", "dtypes", "devices", "size", "limits", "layouts", "as_torch", "files"},
     {"graph"},
     {"lowering"},
     {"eager"},
-    {"autograd", "linalg", "fft", "special", "random", "signal", "masked", "ops"},
+    {"autograd", "linalg", "fft", "special", "random", "signal", "sparse", "masked", "ops"},
     {"func"},
     {"nn"},
     {"optim"},

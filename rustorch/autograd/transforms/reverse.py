@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from rustorch.autograd import engine
 from rustorch.autograd.transforms.region import same, zero_of
-from rustorch.autograd.transforms.tree import flatten, unflatten
+from rustorch.autograd.transforms.tree import flatten, given_places, unflatten
 from rustorch.eager.modes import enable_grad
 from rustorch.eager.nodes import alias
 from rustorch.eager.recorder import wrap
@@ -83,7 +83,11 @@ class Tracked:
     def grown(self, found):
         """Gradient nodes (None: zero) as tensors in the structure of the original."""
         nodes = [zero_of(n) if g is None else g for n, g in zip(self.nodes, found)]
-        return unflatten(self.structure, self.settled(nodes))
+        tensors = [
+            leaf if place else t
+            for leaf, place, t in zip(self.leaves, given_places(self.structure), self.settled(nodes))
+        ]
+        return unflatten(self.structure, tensors)
 
     def settled(self, nodes) -> list[Tensor]:
         """Tensors on ``nodes``, off the tape where they lead only to the copies."""

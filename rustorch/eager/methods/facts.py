@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rustorch import layouts
 from rustorch.eager.methods.hang import method, prop
 from rustorch.eager.nodes import apply_node
 from rustorch.eager.recorder import wrap
@@ -86,7 +87,7 @@ def _base(self):
 
 for _name in ("is_sparse", "is_quantized", "is_meta", "is_mkldnn", "is_nested", "is_xpu", "is_mps", "is_sparse_csr"):
     setattr(Tensor, _name, False)
-Tensor.layout = "torch.strided"
+Tensor.layout = layouts.strided
 Tensor.names = property(lambda self: (None,) * self.ndim)
 
 

@@ -47,7 +47,7 @@ class Embedding(_Table):
         max_norm: longest row allowed; longer rows used are rescaled in place.
         norm_type: order of that norm.
         scale_grad_by_freq: divide each row's gradient by how often the batch used it.
-        sparse: accepted; gradients are dense.
+        sparse: the gradient stores the used rows only (a coordinate tensor).
 
     Shapes: integer indices (...) → (..., embedding_dim).
     Errors: ``IndexError`` for a constant index out of range.

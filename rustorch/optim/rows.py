@@ -1,0 +1,50 @@
+"""Steps for sparse gradients: a method's ``update_rows`` as one node for each parameter."""
+
+from __future__ import annotations
+
+from rustorch.eager.nodes import apply_node, select
+from rustorch.eager.tensor import Tensor
+from rustorch.eager.views import node_of, write
+from rustorch.lowering.table import Op
+from rustorch.lowering.template import ARRAY, NUMBER, Group
+from rustorch.optim._step import runtime_numbers
+from rustorch.sparse.coo import places
+
+
+def record_row(optimizer, group: dict, step: int, p: Tensor) -> list:
+    """Change ``p`` at the places that its sparse gradient stores; the nodes of what is new."""
+    grad = p._grad.to_sparse_coo()
+    values, state = optimizer.numbers_of(group), [optimizer.state[p][s] for s in optimizer.slots_of(group)]
+    marks = Group(ARRAY if isinstance(x, Tensor) else NUMBER for x in values)
+    inputs = [node_of(x) for x in values if isinstance(x, Tensor)]
+    inputs += [node_of(t) for t in (p, places(grad), grad._values(), *state)]
+    template = (optimizer.static_of(group), marks, NUMBER, Group((ARRAY,) * (3 + len(state))))
+    node = apply_node(_rows_op(type(optimizer)), template, inputs, (*runtime_numbers(values), step))
+    written = [p, *state]
+    results = [select(node, i) for i in range(len(written))] if state else [node]
+    for t, new in zip(written, results):
+        write(t, new)
+    return results
+
+
+_row_ops: dict[type, Op] = {}
+
+
+def _rows_op(cls: type) -> Op:
+    """The op that applies a method's ``update_rows`` to one parameter."""
+    op = _row_ops.get(cls)
+    if op is None:
+
+        def step(static, numbers, count, arrays):
+            param, rows, values, *slots = arrays
+            shape = param.shape
+            tables = [x.reshape((-1, *values.shape[1:])) for x in (param, *slots)]
+            new = cls.update_rows(static, numbers, count, tables[0], rows, values, *tables[1:])
+            out = tuple(x.astype(param.dtype).reshape(shape) for x in new)
+            return out if len(out) > 1 else out[0]
+
+        op = _row_ops[cls] = Op(
+            step, "op", name=cls.__name__.lower() + "_rows", method=False, function=False,
+            differentiable=False, always_lift=True,
+        )  # fmt: skip
+    return op
