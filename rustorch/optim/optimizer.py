@@ -14,7 +14,7 @@ from itertools import chain
 import numpy as np
 
 from rustorch.dtypes import float64, get_default_dtype
-from rustorch.eager.foreign import PARTS, NotDense
+from rustorch.eager.foreign import NotDense
 from rustorch.eager.hooks import RemovableHandle
 from rustorch.eager.modes import enable_grad, no_grad
 from rustorch.eager.nodes import apply_node, select
@@ -23,11 +23,10 @@ from rustorch.eager.state import local
 from rustorch.eager.storage import flush
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import check_writable, node_of, write
-from rustorch.errors import RustorchRuntimeError
 from rustorch.lowering.template import ARRAY, NUMBER, Group
 from rustorch.optim._counts import counted
 from rustorch.optim._step import per_parameter, runtime_numbers, step_op
-from rustorch.optim.rows import record_row
+from rustorch.optim.rows import record_rows
 
 
 class _Required:
@@ -233,9 +232,9 @@ class Optimizer:
             skip = self.found_inf if self.found_inf is None else self.found_inf.to(device)
             for together in [[part] for part in parts] if self._doubled else [parts]:
                 try:
-                    out.extend(self._record_batch(together, skip, differentiable))
+                    out.extend(self.record_batch(together, skip, differentiable))
                 except NotDense:
-                    out.extend(self._record_rows(together, skip, differentiable))
+                    out.extend(record_rows(self, together, skip, differentiable))
         if local.recorder is not None:
             local.recorder.stepped(self, batches, out)
         return out
@@ -261,7 +260,7 @@ class Optimizer:
         for name in self.slots_at(group, p.shape):
             state[name] = from_host(self.fresh(group, name, p.shape, p.dtype.numpy), p.device)
 
-    def _record_batch(self, parts, skip: Tensor | None, differentiable: bool) -> list:
+    def record_batch(self, parts, skip: Tensor | None, differentiable: bool) -> list:
         inputs: list = []
         numbers: list = []
         template: list = []
@@ -303,32 +302,6 @@ class Optimizer:
     # ``update_rows(static, numbers, step, table, rows, values, *slots)`` changes rows of a parameter, as `update`.
     sparse_hint = ""
     update_rows = None
-
-    def _record_rows(self, parts, skip: Tensor | None, differentiable: bool) -> list:
-        """``_record_batch`` where some gradients are sparse: those parameters are changed row by row."""
-        if self.update_rows is None:
-            for _, _, params in parts:
-                for p in params:
-                    self.state[p]["step"] -= 1
-            name = next(c.__name__ for c in type(self).__mro__ if "sparse_hint" in vars(c) or c is type(self))
-            raise RustorchRuntimeError(f"{name} does not support sparse gradients{self.sparse_hint}")
-        out: list = []
-        for group, step, params in parts:
-            dense = [p for p in params if type(p._grad) not in PARTS]
-            if dense:
-                out.extend(self._record_batch([(group, step, dense)], skip, differentiable))
-            sparse = [p for p in params if type(p._grad) in PARTS]
-            if not sparse or skip is not None and skip.item() > 0:  # rows are looked at anyway
-                continue
-            if isinstance(step, Tensor):
-                count = int(step.item()) + (0 if dense else 1)
-                if not dense:
-                    step.add_(1)
-            else:
-                count = step
-            for p in sparse:
-                out.extend(record_row(self, group, count, p))
-        return out
 
     # ------------------------------------------------------------ saving
 

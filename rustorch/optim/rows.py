@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+from rustorch.eager.foreign import PARTS
 from rustorch.eager.nodes import apply_node, select
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of, write
+from rustorch.errors import RustorchRuntimeError
 from rustorch.lowering.table import Op
 from rustorch.lowering.template import ARRAY, NUMBER, Group
 from rustorch.optim._step import runtime_numbers
 from rustorch.sparse.coo import places
 
 
-def record_row(optimizer, group: dict, step: int, p: Tensor) -> list:
+def record_rows(optimizer, parts, skip: Tensor | None, differentiable: bool) -> list:
+    """``record_batch`` where some gradients are sparse: those parameters are changed row by row."""
+    if optimizer.update_rows is None:
+        for _, _, params in parts:
+            for p in params:
+                optimizer.state[p]["step"] -= 1
+        name = next(c.__name__ for c in type(optimizer).__mro__ if "sparse_hint" in vars(c) or c is type(optimizer))
+        raise RustorchRuntimeError(f"{name} does not support sparse gradients{optimizer.sparse_hint}")
+    out: list = []
+    for group, step, params in parts:
+        dense = [p for p in params if type(p._grad) not in PARTS]
+        if dense:
+            out.extend(optimizer.record_batch([(group, step, dense)], skip, differentiable))
+        sparse = [p for p in params if type(p._grad) in PARTS]
+        if not sparse or skip is not None and skip.item() > 0:  # rows are looked at anyway
+            continue
+        if isinstance(step, Tensor):
+            count = int(step.item()) + (0 if dense else 1)
+            if not dense:
+                step.add_(1)
+        else:
+            count = step
+        for p in sparse:
+            out.extend(_record_row(optimizer, group, count, p))
+    return out
+
+
+def _record_row(optimizer, group: dict, step: int, p: Tensor) -> list:
     """Change ``p`` at the places that its sparse gradient stores; the nodes of what is new."""
     grad = p._grad.to_sparse_coo()
     values, state = optimizer.numbers_of(group), [optimizer.state[p][s] for s in optimizer.slots_of(group)]
