@@ -323,7 +323,7 @@ class GradScaler:
         self.__dict__.update(state)
 
 
-_STEP = ("step", "advance", "_record", "_record_batch")
+_STEP = ("step", "advance", "_record", "record_batch")
 
 
 def _skips_by_itself(optimizer) -> bool:

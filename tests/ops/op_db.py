@@ -123,6 +123,12 @@ ENTRIES = [Entry(info) for info in op_db]
 
 def convert(x):
     """PyTorch's arguments as rustorch's."""
+    if isinstance(x, torch.Tensor) and x.layout is torch.sparse_csr:
+        return rustorch.sparse_csr_tensor(
+            to_rustorch(x.crow_indices()), to_rustorch(x.col_indices()), to_rustorch(x.values()), tuple(x.shape)
+        )
+    if isinstance(x, torch.Tensor) and x.layout is torch.sparse_coo:
+        return rustorch.sparse_coo_tensor(to_rustorch(x._indices()), to_rustorch(x._values()), tuple(x.shape))
     if isinstance(x, torch.Tensor):
         return to_rustorch(x) if x.dtype is not torch.bfloat16 else to_rustorch(x.float()).to(rustorch.bfloat16)
     if isinstance(x, torch.Size):
@@ -227,11 +233,10 @@ def differ(ours, theirs, only_shapes: bool, tolerances=None, ties=False) -> str 
 
 
 def _values(x, y, tolerances=None) -> str | None:
-    y = (
-        y.detach().resolve_conj().resolve_neg().to_dense()
-        if y.layout is not torch.strided
-        else y.detach().resolve_conj().resolve_neg()
-    )
+    y = y.detach()
+    if y.layout is not torch.strided:
+        x, y = x.to_dense(), y.to_dense()
+    y = y.resolve_conj().resolve_neg()
     got = torch.from_numpy(np.array((x.float() if x.dtype is rustorch.bfloat16 else x).detach().numpy())).to(y.dtype)
     for tolerance in ({}, (tolerances or {}).get(y.dtype)):
         if tolerance is not None:

@@ -84,7 +84,9 @@ def out(entry, dtype, limit=None):
         _, refused = attempt(entry.info.op, *clone(args), **clone(kwargs), out=into[0] if single else tuple(into))
         if refused is None:
             given = [rustorch.empty(tuple(t.shape), dtype=convert(t.dtype)) for t in flat(theirs)]
-            ours, error = attempt(entry.ours, *convert(args), **convert(kwargs), out=given[0] if single else tuple(given))
+            ours, error = attempt(
+                entry.ours, *convert(args), **convert(kwargs), out=given[0] if single else tuple(given)
+            )
             if error is not None:
                 return f"{type(error).__name__}: {str(error)[:150]} for {show(s)}"
             if any(a is not b for a, b in zip(flat(ours), given)):
@@ -95,7 +97,9 @@ def out(entry, dtype, limit=None):
 
 
 # The forms by name, and which entries have them in PyTorch.
-FORMS = {name: (forward, lambda e, d=d: e.supports(d), lambda e, d=d: d) for name, d in {**DTYPES, **MORE_DTYPES}.items()}
+FORMS = {
+    name: (forward, lambda e, d=d: e.supports(d), lambda e, d=d: d) for name, d in {**DTYPES, **MORE_DTYPES}.items()
+}
 FORMS["in_place"] = (in_place, lambda e: underscored(e) is not None, lambda e: e.dtype)
 FORMS["out"] = (out, lambda e: e.info.supports_out, lambda e: e.dtype)
 

@@ -40,7 +40,11 @@ def test_unary(op):
         inplace = op.get_inplace()
         if inplace is not None and theirs.dtype is s.dtype and hasattr(s, method + "_"):
             a, b = convert(s), s.clone()
-            if s.layout is torch.sparse_coo and not s.is_coalesced() and op.name not in ("neg", "positive", "conj_physical"):
+            if (
+                s.layout is torch.sparse_coo
+                and not s.is_coalesced()
+                and op.name not in ("neg", "positive", "conj_physical")
+            ):
                 with pytest.raises(RuntimeError, match=f"{method}_ requires coalesced input"):
                     getattr(a, method + "_")()
                 continue

@@ -18,7 +18,9 @@ DENSE, SIDE = RNG.standard_normal((5, 3)), RNG.standard_normal((4, 7))
 
 
 def coo(t, values=None):
-    return t.sparse_coo_tensor(t.tensor(np.stack([ROWS, COLUMNS])), t.tensor(VALUES) if values is None else values, (7, 5))
+    return t.sparse_coo_tensor(
+        t.tensor(np.stack([ROWS, COLUMNS])), t.tensor(VALUES) if values is None else values, (7, 5)
+    )
 
 
 def operands(t):
@@ -106,7 +108,10 @@ def test_second_order(name):
     def run(t, dense=False):
         v, x = t.tensor(VALUES, requires_grad=True), t.tensor(DENSE, requires_grad=True)
         s = t.zeros(7, 5).double().index_put((t.tensor(ROWS), t.tensor(COLUMNS)), v) if dense else coo(t, v)
-        loss = {"mm": lambda: (s @ x).pow(3).sum(), "addmm": lambda: t.addmm(t.ones(7, 3).double(), s, x, alpha=2).pow(3).sum()}
+        loss = {
+            "mm": lambda: (s @ x).pow(3).sum(),
+            "addmm": lambda: t.addmm(t.ones(7, 3).double(), s, x, alpha=2).pow(3).sum(),
+        }
         loss = loss[name]() if name in loss else GRADIENTS["to_dense"](t, s, x)
         grads = t.autograd.grad(loss, (v, x), create_graph=True)
         return t.autograd.grad(sum((g**2).sum() for g in grads), (v, x))
@@ -121,7 +126,10 @@ def test_plan_is_made_once_and_agrees():
     s = coo(rustorch)
     results = []
     for _ in range(3):
-        v, x = s.values().detach().requires_grad_() if s.is_coalesced() else s._values().requires_grad_(), rustorch.tensor(DENSE, requires_grad=True)
+        v, x = (
+            s.values().detach().requires_grad_() if s.is_coalesced() else s._values().requires_grad_(),
+            rustorch.tensor(DENSE, requires_grad=True),
+        )
         out = rustorch.sparse.mm(s._with(v), x)
         results.append((out.detach(), *rustorch.autograd.grad((out**3).sum(), (v, x))))
     for later in results[1:]:
@@ -156,7 +164,9 @@ def test_transforms():
     same_values = rustorch.func.grad(g)(dense, x).sparse_mask(s)
     np.testing.assert_allclose(by_matrix.to_dense().numpy(), same_values.to_dense().numpy(), rtol=1e-9)
     for h in (lambda k: rustorch.func.hessian(lambda y: k(y)), lambda k: rustorch.func.jacfwd(lambda y: k(y))):
-        np.testing.assert_allclose(h(lambda y: f(s, y))(x).numpy(), h(lambda y: g(dense, y))(x).numpy(), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(
+            h(lambda y: f(s, y))(x).numpy(), h(lambda y: g(dense, y))(x).numpy(), rtol=1e-9, atol=1e-9
+        )
     rows = rustorch.func.vmap(lambda v: rustorch.mv(s, v))(x.t())
     np.testing.assert_allclose(rows.numpy(), (dense @ x).t().numpy(), rtol=1e-9)
 

@@ -106,8 +106,18 @@ def train(t, make, traced=False, clear=True):
 
     run = t.jit.trace(step, fullgraph=True) if traced else step
     losses = [run(t.tensor(b)).item() for b in BATCHES]
-    state = [v for s in optimizer.state.values() for k, v in s.items() if isinstance(v, t.Tensor) and v.ndim and not v.is_sparse]
-    return [t.tensor(losses), w, other, *([x for x in state if tuple(x.shape) == (6, 2)] if make is not MAKERS["momentum"] else [])]
+    state = [
+        v
+        for s in optimizer.state.values()
+        for k, v in s.items()
+        if isinstance(v, t.Tensor) and v.ndim and not v.is_sparse
+    ]
+    return [
+        t.tensor(losses),
+        w,
+        other,
+        *([x for x in state if tuple(x.shape) == (6, 2)] if make is not MAKERS["momentum"] else []),
+    ]
 
 
 def looked_up_tensor(t, w, index):
