@@ -7,7 +7,7 @@ import pytest
 import torch
 from derivative_calls import ENTRIES, UNDERIVED
 from derivative_oracle import check, quiet
-from derivative_rows import MODES, NO_DERIVATIVE, ROWS
+from derivative_rows import ELSEWHERE, MODES, NO_DERIVATIVE, ROWS
 
 import rustorch
 from rustorch.eager.views import node_of
@@ -62,7 +62,7 @@ def test_no_differentiable_op_is_left_out():
             function, leaves = call.on(rustorch)
             reached |= _recorded(function(*leaves))
     left = {name for name, op in TABLE.items() if op.differentiable and op not in reached}
-    assert left == NO_DERIVATIVE
+    assert left == NO_DERIVATIVE | ELSEWHERE
 
 
 def _refusal(lib, call):

@@ -29,12 +29,12 @@ def _pooled(rank, input, kernel_size, output_size, output_ratio, samples):
             raise ArgumentValueError(f"{name} requires output_ratio to either be a single Int or tuple of Ints.")
         ratio = tuple(output_ratio) * (rank if len(output_ratio) == 1 else 1)
         output_size = [int(input.size(d - rank) * r) for d, r in enumerate(ratio)]
+    batch = 1 if input.dim() == rank + 1 else input.size(0)
     if samples is None:
-        batch = 1 if input.dim() == rank + 1 else input.size(0)
         samples = rand(batch, input.size(-rank - 1), rank, dtype=input.dtype, device=input.device)
     kernel_size = _per_axis(kernel_size, rank, name, "kernel_size")
     output_size = _per_axis(output_size, rank, name, "output_size")
-    return _fractional_max_pool(input, samples.detach(), kernel_size, output_size)
+    return _fractional_max_pool(input, samples[:batch].detach(), kernel_size, output_size)
 
 
 def fractional_max_pool2d_with_indices(
