@@ -207,12 +207,12 @@ small = st.integers(0, 11)
 chains = st.lists(st.tuples(small, st.integers(0, len(OPS) - 1), small, small, small), min_size=1, max_size=9)
 
 
-SLOW = [pytest.param(part, marks=pytest.mark.slow) for part in range(2, 8)]
+SLOW = [pytest.param(part, marks=pytest.mark.slow) for part in range(1, 8)]
 
 
-@pytest.mark.parametrize("part", [*range(2), *SLOW])
+@pytest.mark.parametrize("part", [0, *SLOW])
 def test_chains_match_torch(part, plain_code):
-    """2,000 chains in eight parts, so that workers share them; two of them here and six in the slow run."""
+    """2,000 chains in eight parts, so that workers share them; one of them here and seven in the slow run."""
 
     @seed(part)
     @settings(max_examples=250, deadline=None, database=None, suppress_health_check=list(HealthCheck))

@@ -109,7 +109,11 @@ def taylor(f):
     return [d.reshape(2) for d in rustorch.func.taylor(lambda x: total(f(x)), t(X[:, None]), ORDERS)]
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+# Sixth derivatives of attention are a large program: in the slow run.
+ORDERED = [pytest.param(name, marks=pytest.mark.slow) if name == "attention" else name for name in FUNCTIONS]
+
+
+@pytest.mark.parametrize("name", ORDERED)
 def test_four_ways_and_the_reference_agree(name, plain_code):
     f, numpy = FUNCTIONS[name]
     expected = reference(numpy)

@@ -125,12 +125,12 @@ MODES = [
     row("_standard_gamma", P(3), fn=lambda lib: lib._standard_gamma),
 ]  # fmt: skip
 
-# Ops on the tape in name only: their results are integers, or PyTorch refuses their derivative.
 # Derivatives that other files test: recurrent layers, draws of distributions, products with sparse matrices.
 ELSEWHERE = {
     "gru_cell", "lstm_cell", "rnn_relu_cell", "rnn_tanh_cell", "nn.functional.gru_layer", "nn.functional.lstm_layer",
     "nn.functional.rnn_layer", "sample_dirichlet", "sparse_dots", "sparse_product",
 }  # fmt: skip
+# Ops on the tape in name only: their results are integers, or PyTorch refuses their derivative.
 NO_DERIVATIVE = {
     "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "gcd", "lcm",
     "_chunk_cat", "linalg.ldl_factor", "linalg.ldl_factor_ex", "linalg.ldl_solve",

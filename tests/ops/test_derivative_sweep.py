@@ -54,6 +54,7 @@ def _recorded(tensors):
     return found
 
 
+@pytest.mark.slow
 def test_no_differentiable_op_is_left_out():
     """Recording compiles nothing: what two samples of each entry and the other calls record covers the table."""
     reached = set()

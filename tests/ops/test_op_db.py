@@ -13,7 +13,7 @@ from op_db_exceptions import EXCEPTIONS, MISSING
 from op_db_forms import FORMS, errors, run
 
 # Samples per form in the default run.
-LIMITS = dict.fromkeys(("float32", "int64", "bool", "in_place", "out"), 1)
+LIMITS = dict.fromkeys(("float32", "in_place", "out"), 1)
 BY_ID = {e.id: e for e in ENTRIES}
 CASES = [(form, e.id) for e in ENTRIES for form in LIMITS if FORMS[form][1](e)]
 WITH_ERRORS = [e.id for e in ENTRIES if e.info.error_inputs_func is not None]
