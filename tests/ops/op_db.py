@@ -237,7 +237,8 @@ def _values(x, y, tolerances=None) -> str | None:
     if y.layout is not torch.strided:
         x, y = x.to_dense(), y.to_dense()
     y = y.resolve_conj().resolve_neg()
-    got = torch.from_numpy(np.array((x.float() if x.dtype is rustorch.bfloat16 else x).detach().numpy())).to(y.dtype)
+    narrow = x.dtype.is_floating_point and x.dtype not in (rustorch.float16, rustorch.float32, rustorch.float64)
+    got = torch.from_numpy(np.array((x.float() if narrow else x).detach().numpy())).to(y.dtype)
     for tolerance in ({}, (tolerances or {}).get(y.dtype)):
         if tolerance is not None:
             _, wrong = attempt(torch.testing.assert_close, got, y, equal_nan=True, **tolerance)

@@ -15,6 +15,9 @@ import rustorch
 
 UNNAMED = ("wrapper", "<lambda>", "")
 
+# With `out=` these give None, in PyTorch too.
+NO_RESULT = {"split_with_sizes_copy", "unbind_copy"}
+
 
 def forward(entry, dtype, limit=None):
     """The function itself, on samples of one dtype."""
@@ -89,6 +92,8 @@ def out(entry, dtype, limit=None):
             )
             if error is not None:
                 return f"{type(error).__name__}: {str(error)[:150]} for {show(s)}"
+            if entry.name in NO_RESULT and ours is None:
+                ours = given
             if any(a is not b for a, b in zip(flat(ours), given)):
                 return f"does not return out for {show(s)}"
             results.append((s, given[0] if single else type(theirs)(given), theirs))

@@ -68,6 +68,10 @@ def ormqr(input, tau, other, left=True, transpose=False):
             x.shape[: input.ndim - 2] == input.shape[:-2],
             f"torch.ormqr: Expected batch dimensions of {name} to be equal to input.shape[:-2], but got {list(x.shape[: input.ndim - 2])}",
         )
+    check(
+        tau.shape[-1] == min(size, input.shape[-1]),
+        f"torch.ormqr: tau.shape[-1] must be equal to min(other.shape[{side}], input.shape[-1])",
+    )
     if not other.size or not tau.size:
         return other
     # other Q = (Qᴴ otherᴴ)ᴴ. Q applies the last reflector first.
