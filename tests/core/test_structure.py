@@ -88,3 +88,9 @@ def test_file_sizes():
 def test_graph_floor_knows_no_jax():
     for path in (ROOT / "graph").glob("*.py"):
         assert "jax" not in path.read_text().replace("No JAX", ""), path
+
+
+def test_no_two_test_files_of_one_name():
+    """Test files are imported by their plain name: of two alike, pytest would collect only the first."""
+    names = [path.name for path in Path(__file__).parents[1].rglob("test_*.py")]
+    assert len(names) == len(set(names)), sorted({n for n in names if names.count(n) > 1})
