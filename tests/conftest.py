@@ -1,9 +1,13 @@
 """Fixtures for all tests; this file also puts its folder on the path."""
 
 import os
+from contextlib import nullcontext
 
-import plain_code as quick
+import plain_code
 import pytest
+
+# Here programs are compiled as users' are; elsewhere the question is what they compute, and most run once.
+AS_FOR_USERS = {"core", "docs", "jit", "programs"}
 
 
 def pytest_configure(config):
@@ -11,8 +15,9 @@ def pytest_configure(config):
     os.environ.setdefault("RUSTORCH_CACHE_DIR", str(config.cache.mkdir("programs")))
 
 
-@pytest.fixture
-def plain_code():
-    """The test's programs run once: compile them cheaply."""
-    with quick.plain_code():
+@pytest.fixture(autouse=True)
+def code(request):
+    """Cheap code for tests of what programs compute, unless they are marked ``fast_code``."""
+    as_for_users = request.path.parent.name in AS_FOR_USERS or request.node.get_closest_marker("fast_code")
+    with nullcontext() if as_for_users else plain_code.plain_code():
         yield

@@ -110,3 +110,29 @@ class Categorical(Distribution):
     def enumerate_support(self, expand: bool = True):
         """All classes."""
         return self._enumerated(T.arange(self._num_events, device=self._param.device), expand)
+
+
+class OverCategorical:
+    """What a distribution takes over from the ``Categorical`` that it holds."""
+
+    def _new(self, *args, **kwargs):
+        return self._categorical._new(*args, **kwargs)
+
+    @property
+    def _param(self):
+        return self._categorical._param
+
+    @property
+    def probs(self):
+        """Probabilities."""
+        return self._categorical.probs
+
+    @property
+    def logits(self):
+        """Log-probabilities."""
+        return self._categorical.logits
+
+    @property
+    def param_shape(self):
+        """The shape of the parameter."""
+        return self._categorical.param_shape

@@ -4,8 +4,8 @@ import math
 
 from rustorch import linalg
 from rustorch.distributions import constraints
+from rustorch.distributions._factored import half_log_det, squared_length
 from rustorch.distributions.distribution import Distribution
-from rustorch.distributions.multivariate_normal import half_log_det, squared_length
 from rustorch.distributions.utils import lazy_property, standard_normal
 from rustorch.eager import ops as T
 from rustorch.errors import ArgumentValueError

@@ -5,14 +5,14 @@ import math
 from rustorch.autograd import no_grad
 from rustorch.distributions import constraints
 from rustorch.distributions.binomial import Binomial
-from rustorch.distributions.categorical import Categorical
+from rustorch.distributions.categorical import Categorical, OverCategorical
 from rustorch.distributions.distribution import Distribution
 from rustorch.distributions.utils import broadcast_all
 from rustorch.eager import ops as T
 from rustorch.size import Size
 
 
-class Multinomial(Distribution):
+class Multinomial(OverCategorical, Distribution):
     """How often each of k classes comes in n draws: P(x) = n! / Π xᵢ! · Π pᵢ^xᵢ.
 
     Arguments: total_count n: one int; probs (..., k) or logits (..., k) as for ``Categorical``. Events: (k,).
@@ -44,28 +44,10 @@ class Multinomial(Distribution):
         new._binomial = self._binomial.expand(batch_shape + self._event_shape)
         return self._finish(new, batch_shape)
 
-    def _new(self, *args, **kwargs):
-        return self._categorical._new(*args, **kwargs)
-
     @constraints.dependent_property(is_discrete=True, event_dim=1)
     def support(self):
         """Counts that sum to at most n."""
         return constraints.multinomial(self.total_count)
-
-    @property
-    def logits(self):
-        """Log-probabilities."""
-        return self._categorical.logits
-
-    @property
-    def probs(self):
-        """Probabilities."""
-        return self._categorical.probs
-
-    @property
-    def param_shape(self):
-        """The shape of the parameter."""
-        return self._categorical.param_shape
 
     @property
     def mean(self):

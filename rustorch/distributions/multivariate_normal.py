@@ -2,42 +2,16 @@
 
 import math
 
-from rustorch import linalg
 from rustorch.distributions import constraints
+from rustorch.distributions._factored import Factored, half_log_det, squared_length
 from rustorch.distributions.distribution import Distribution
-from rustorch.distributions.utils import lazy_property, standard_normal
+from rustorch.distributions.utils import standard_normal
 from rustorch.eager import ops as T
 from rustorch.errors import ArgumentValueError
 from rustorch.size import Size
 
 
-def half_log_det(triangle):
-    """½ log det of L Lᵀ: the sum of the logs of L's diagonal."""
-    return triangle.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-
-
-def squared_length(triangle, x):
-    """|L⁻¹ x|²: (..., n, n) and (..., n) to the broadcast batch shape."""
-    if triangle.dim() == 2:  # one matrix: all vectors are columns of one solve
-        columns = x.reshape(-1, x.shape[-1]).mT
-        return linalg.solve_triangular(triangle, columns, upper=False).square().sum(0).reshape(x.shape[:-1])
-    return linalg.solve_triangular(triangle, x.unsqueeze(-1), upper=False).square().sum((-2, -1))
-
-
-def tril_of_precision(precision):
-    """The Cholesky factor of a matrix's inverse, without the inverse."""
-    reversed_factor = linalg.cholesky(precision.flip(-2, -1))
-    inverse = reversed_factor.flip(-2, -1).mT
-    identity = T.eye(precision.shape[-1], dtype=precision.dtype, device=precision.device)
-    return linalg.solve_triangular(inverse, identity, upper=False)
-
-
-def inverse_of(triangle):
-    """(L Lᵀ)⁻¹."""
-    return T.cholesky_inverse(triangle)
-
-
-class MultivariateNormal(Distribution):
+class MultivariateNormal(Factored, Distribution):
     """p(x) = exp(-½ (x - loc)ᵀ Σ⁻¹ (x - loc)) / √((2π)ⁿ det Σ).
 
     Arguments: loc (..., n); one of covariance_matrix Σ, precision_matrix Σ⁻¹ and scale_tril L with Σ = L Lᵀ,
@@ -64,17 +38,14 @@ class MultivariateNormal(Distribution):
     def __init__(self, loc, covariance_matrix=None, precision_matrix=None, scale_tril=None, validate_args=None):
         if loc.dim() < 1:
             raise ArgumentValueError("loc must be at least one-dimensional.")
-        given = {
-            "covariance_matrix": covariance_matrix,
-            "precision_matrix": precision_matrix,
-            "scale_tril": scale_tril,
-        }
-        given = {name: m for name, m in given.items() if m is not None}
-        if len(given) != 1:
+        given = self._only_one(
+            covariance_matrix=covariance_matrix, precision_matrix=precision_matrix, scale_tril=scale_tril
+        )
+        if given is None:
             raise ArgumentValueError(
                 "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
             )
-        ((name, matrix),) = given.items()
+        name, matrix = given
         if matrix.dim() < 2:
             what = "scale_tril matrix" if name == "scale_tril" else name
             raise ArgumentValueError(f"{what} must be at least two-dimensional, with optional leading batch dimensions")
@@ -82,32 +53,7 @@ class MultivariateNormal(Distribution):
         setattr(self, name, matrix.expand(batch + matrix.shape[-2:]))
         self.loc = loc.expand(batch + loc.shape[-1:])
         super().__init__(batch, self.loc.shape[-1:], validate_args=validate_args)
-        self._unbroadcasted_scale_tril = (
-            matrix
-            if name == "scale_tril"
-            else linalg.cholesky(matrix)
-            if name == "covariance_matrix"
-            else tril_of_precision(matrix)
-        )
-
-    def _expanded(self, matrix):
-        return matrix.expand(self._batch_shape + self._event_shape + self._event_shape)
-
-    @lazy_property
-    def scale_tril(self):
-        """L."""
-        return self._expanded(self._unbroadcasted_scale_tril)
-
-    @lazy_property
-    def covariance_matrix(self):
-        """Σ."""
-        factor = self._unbroadcasted_scale_tril
-        return self._expanded(factor @ factor.mT)
-
-    @lazy_property
-    def precision_matrix(self):
-        """Σ⁻¹."""
-        return self._expanded(inverse_of(self._unbroadcasted_scale_tril))
+        self._factor(name, matrix)
 
     @property
     def mean(self):

@@ -1,14 +1,14 @@
 """``OneHotCategorical`` and ``OneHotCategoricalStraightThrough``."""
 
 from rustorch.distributions import constraints
-from rustorch.distributions.categorical import Categorical
+from rustorch.distributions.categorical import Categorical, OverCategorical
 from rustorch.distributions.distribution import Distribution
 from rustorch.eager import ops as T
 from rustorch.nn import functional as F
 from rustorch.size import Size
 
 
-class OneHotCategorical(Distribution):
+class OneHotCategorical(OverCategorical, Distribution):
     """One of k classes as a vector with a 1 at its place.
 
     Arguments: as for ``Categorical``. Events: (k,).
@@ -34,23 +34,6 @@ class OneHotCategorical(Distribution):
         new._categorical = self._categorical.expand(batch_shape)
         return self._finish(new, Size(batch_shape))
 
-    def _new(self, *args, **kwargs):
-        return self._categorical._new(*args, **kwargs)
-
-    @property
-    def _param(self):
-        return self._categorical._param
-
-    @property
-    def probs(self):
-        """Probabilities."""
-        return self._categorical.probs
-
-    @property
-    def logits(self):
-        """Log-probabilities."""
-        return self._categorical.logits
-
     @property
     def mean(self):
         """The probabilities."""
@@ -65,11 +48,6 @@ class OneHotCategorical(Distribution):
     def variance(self):
         """p (1 - p)."""
         return self.probs * (1 - self.probs)
-
-    @property
-    def param_shape(self):
-        """The shape of the parameter."""
-        return self._categorical.param_shape
 
     def _one_hot(self, classes):
         return F.one_hot(classes, self._event_shape[0]).to(self._param.dtype)

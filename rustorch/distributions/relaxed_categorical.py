@@ -1,7 +1,7 @@
 """``RelaxedOneHotCategorical`` and the distribution of its logarithm."""
 
 from rustorch.distributions import constraints
-from rustorch.distributions.categorical import Categorical
+from rustorch.distributions.categorical import Categorical, OverCategorical
 from rustorch.distributions.distribution import Distribution
 from rustorch.distributions.relaxed_bernoulli import _Relaxed
 from rustorch.distributions.transforms import ExpTransform
@@ -10,7 +10,7 @@ from rustorch.eager import ops as T
 from rustorch.size import Size
 
 
-class ExpRelaxedCategorical(Distribution):
+class ExpRelaxedCategorical(OverCategorical, Distribution):
     """log softmax((logits + g) / temperature) of Gumbel draws g: the logarithm of a ``RelaxedOneHotCategorical``.
 
     Arguments: temperature: a tensor; probs or logits (..., k). Events: (k,).
@@ -38,24 +38,6 @@ class ExpRelaxedCategorical(Distribution):
         new.temperature = self.temperature
         new._categorical = self._categorical.expand(batch_shape)
         return self._finish(new, Size(batch_shape))
-
-    def _new(self, *args, **kwargs):
-        return self._categorical._new(*args, **kwargs)
-
-    @property
-    def param_shape(self):
-        """The shape of the parameter."""
-        return self._categorical.param_shape
-
-    @property
-    def logits(self):
-        """Log-probabilities."""
-        return self._categorical.logits
-
-    @property
-    def probs(self):
-        """Probabilities."""
-        return self._categorical.probs
 
     def rsample(self, sample_shape=()):
         """Draws with gradients to temperature and probabilities."""

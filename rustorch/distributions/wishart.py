@@ -5,11 +5,11 @@ from numbers import Number
 
 from rustorch import linalg
 from rustorch.distributions import constraints
+from rustorch.distributions._factored import Factored, half_log_det
 from rustorch.distributions._look import holds
 from rustorch.distributions.chi2 import Chi2
 from rustorch.distributions.exp_family import ExponentialFamily
-from rustorch.distributions.multivariate_normal import half_log_det, inverse_of, tril_of_precision
-from rustorch.distributions.utils import lazy_property, standard_normal
+from rustorch.distributions.utils import standard_normal
 from rustorch.eager import ops as T
 from rustorch.eager.convert import tensor
 from rustorch.errors import ArgumentValueError, check
@@ -22,7 +22,7 @@ def multi_digamma(x, p: int):
     return T.digamma(x.unsqueeze(-1) - 0.5 * steps).sum(-1)
 
 
-class Wishart(ExponentialFamily):
+class Wishart(Factored, ExponentialFamily):
     """p(X) = |X|^((ν - p - 1)/2) exp(-½ tr(V⁻¹ X)) / (2^(νp/2) |V|^(ν/2) Γ_p(ν/2)), on positive definite X.
 
     Arguments: df ν > p - 1, a number or tensor; one of covariance_matrix V, precision_matrix V⁻¹ and scale_tril L
@@ -53,18 +53,15 @@ class Wishart(ExponentialFamily):
         }
 
     def __init__(self, df, covariance_matrix=None, precision_matrix=None, scale_tril=None, validate_args=None):
-        given = {
-            "covariance_matrix": covariance_matrix,
-            "precision_matrix": precision_matrix,
-            "scale_tril": scale_tril,
-        }
-        given = {name: m for name, m in given.items() if m is not None}
+        given = self._only_one(
+            covariance_matrix=covariance_matrix, precision_matrix=precision_matrix, scale_tril=scale_tril
+        )
         check(
-            len(given) == 1,
+            given is not None,
             "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.",
             AssertionError,
         )
-        ((name, matrix),) = given.items()
+        name, matrix = given
         if matrix.dim() < 2:
             raise ArgumentValueError(
                 "scale_tril must be at least two-dimensional, with optional leading batch dimensions"
@@ -81,32 +78,7 @@ class Wishart(ExponentialFamily):
         setattr(self, name, matrix.expand(batch + event))
         self._degrees = event[-1]
         super().__init__(batch, event, validate_args=validate_args)
-        self._unbroadcasted_scale_tril = (
-            matrix
-            if name == "scale_tril"
-            else linalg.cholesky(matrix)
-            if name == "covariance_matrix"
-            else tril_of_precision(matrix)
-        )
-
-    def _expanded(self, matrix):
-        return matrix.expand(self._batch_shape + self._event_shape)
-
-    @lazy_property
-    def scale_tril(self):
-        """L."""
-        return self._expanded(self._unbroadcasted_scale_tril)
-
-    @lazy_property
-    def covariance_matrix(self):
-        """V."""
-        factor = self._unbroadcasted_scale_tril
-        return self._expanded(factor @ factor.mT)
-
-    @lazy_property
-    def precision_matrix(self):
-        """V⁻¹."""
-        return self._expanded(inverse_of(self._unbroadcasted_scale_tril))
+        self._factor(name, matrix)
 
     def _df(self):
         return self.df.reshape(self._batch_shape + (1, 1))

@@ -71,8 +71,12 @@ def _set(device_type: str, enabled: bool, dtype: DType) -> None:
     now = [entry for entry in local.autocast or () if entry[0] != device_type]
     if enabled or dtype is not DEFAULTS[device_type]:
         now.append((device_type, enabled, dtype))
-    local.autocast = tuple(sorted(now, key=lambda entry: entry[0])) or None
-    local.casting = cast_arguments if any(entry[1] for entry in now) else None
+    _put(tuple(sorted(now, key=lambda entry: entry[0])) or None)
+
+
+def _put(state) -> None:
+    local.autocast = state
+    local.casting = cast_arguments if any(enabled for _, enabled, _ in state or ()) else None
     look_closely()
 
 
@@ -149,14 +153,11 @@ class resumed:
         self.state = state
 
     def __enter__(self):
-        self.before = local.autocast, local.casting
-        on = any(enabled for _, enabled, _ in self.state or ())
-        local.autocast, local.casting = self.state, cast_arguments if on else None
-        look_closely()
+        self.before = local.autocast
+        _put(self.state)
 
     def __exit__(self, *exc):
-        local.autocast, local.casting = self.before
-        look_closely()
+        _put(self.before)
 
 
 # ------------------------------------------------------------ casts

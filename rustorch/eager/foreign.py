@@ -6,6 +6,8 @@ for its storage; the public functions of the op table catch that and look for th
 
 from __future__ import annotations
 
+import functools
+
 from rustorch.errors import RustorchRuntimeError
 
 # Op name (with a trailing underscore for the in-place form) to a function of the same arguments.
@@ -54,6 +56,7 @@ def rule(*names):
 def guarded(fn, name: str):
     """A hand-written public function that looks for a rule, too."""
 
+    @functools.wraps(fn)
     def function(*args, **kwargs):
         try:
             if looks and args:
@@ -63,6 +66,4 @@ def guarded(fn, name: str):
             return elsewhere(e, name, args, kwargs)
 
     looks = name.endswith("_like")
-    function.__name__, function.__qualname__, function.__doc__ = fn.__name__, fn.__qualname__, fn.__doc__
-    function.__module__, function.__wrapped__ = fn.__module__, fn
     return function

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
-from flax import linen, nnx
 
 from rustorch.eager import ops as T
 from rustorch.eager.inplace import assign
@@ -15,10 +16,13 @@ from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
 from rustorch.errors import RustorchRuntimeError
 from rustorch.interop.modules import to_jax
+from rustorch.later import Later
 from rustorch.lowering.table import Op
 from rustorch.lowering.template import ARRAY, Group
 from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import Parameter
+
+linen, nnx = Later("flax.linen"), Later("flax.nnx")
 
 
 def from_flax(module, variables=None, *, rngs=()):
@@ -200,20 +204,26 @@ def _get(module, path):
     return module._buffers[last] if found is None else found
 
 
-class _Ours(nnx.Module):
-    """A module of ours as an nnx module; made by ``to_flax``."""
+@functools.cache
+def _nnx_class():
+    """The class of ``to_flax``'s results."""
 
-    def __init__(self, module):
-        function, arrays = to_jax(module)
-        trained = {name for name, p in module.named_parameters() if p.requires_grad}
-        kinds = {True: nnx.Param, False: nnx.BatchStat}
-        self.tensors = nnx.Dict({_safe(n): kinds[n in trained](jnp.array(a, copy=True)) for n, a in arrays.items()})
-        self.names = tuple(arrays)
-        self.function = function
+    class Ours(nnx.Module):
+        """A module of ours as an nnx module."""
 
-    def __call__(self, *args, **kwargs):
-        params = {name: self.tensors[_safe(name)].get_value() for name in self.names}
-        return self.function(params, *args, **kwargs)
+        def __init__(self, module):
+            function, arrays = to_jax(module)
+            trained = {name for name, p in module.named_parameters() if p.requires_grad}
+            kinds = {True: nnx.Param, False: nnx.BatchStat}
+            self.tensors = nnx.Dict({_safe(n): kinds[n in trained](jnp.array(a, copy=True)) for n, a in arrays.items()})
+            self.names = tuple(arrays)
+            self.function = function
+
+        def __call__(self, *args, **kwargs):
+            params = {name: self.tensors[_safe(name)].get_value() for name in self.names}
+            return self.function(params, *args, **kwargs)
+
+    return Ours
 
 
 def _safe(name: str) -> str:
@@ -232,4 +242,4 @@ def to_flax(module):
         >>> layer(jnp.ones((5, 3))).shape
         (5, 2)
     """
-    return _Ours(module)
+    return _nnx_class()(module)

@@ -95,14 +95,10 @@ class Closed(Variant):
     def begin(self, given):
         """Start a program without effects, before its guards are looked at: if they fail, nobody sees its results."""
         arrays = list(map(_value, map(_node, self._storages)))
-        values = [None] * len(self.sources)
-        for i, v in zip(self._slots, arrays):
-            values[i] = v
-        for i, source in self._others:
-            values[i] = value_at(source, given)
-        if any(map(is_, values, repeat(None))):
-            values = [value_at(source, given) for source in self.sources]
-        return self.program([], values)
+        arrays.extend([value_at(source, given) for _, source in self._others])
+        if any(map(is_, arrays, repeat(None))):
+            return self.program([], [value_at(source, given) for source in self.sources])
+        return self.program([], list(self._pick_kept(arrays)))
 
     def conclude(self, given, out):
         """The results of what ``begin`` started."""

@@ -11,7 +11,7 @@ from rustorch.eager.tensor import Tensor
 from rustorch.graph import Node
 from rustorch.lowering import observe
 from rustorch.lowering.plan import KEPT
-from rustorch.optim._step import runtime_numbers
+from rustorch.optim._step import hyper_parameters
 
 _count = itemgetter("step")
 
@@ -60,7 +60,7 @@ class Step:
                 if self._formula(group) != self.formulas[k]:
                     raise Stale("options of an optimizer's group changed")
                 self.options[k] = [*group.values()]
-                self.numbers[k] = runtime_numbers(self.optimizer.numbers_of(group))
+                self.numbers[k] = hyper_parameters(self.optimizer.numbers_of(group))[2]
             out.extend(self.numbers[k])
             if isinstance(count, Tensor):
                 continue  # counted by the program

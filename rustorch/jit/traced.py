@@ -22,6 +22,7 @@ from rustorch.jit.recording import Recording, Stale
 from rustorch.jit.state import PLAIN, State
 from rustorch.jit.variant import Spliced
 from rustorch.jit.watch import USER, Watch, is_quiet, kind_of
+from rustorch.lowering.persist import uncollected
 
 MAX_VARIANTS = 16  # recordings kept of one function; the one unused longest goes first
 PATIENCE = 3  # recordings in a row that could not be repeated before the function runs as it is
@@ -103,7 +104,8 @@ class Traced:
         ]
         before = Before(State(roots, self._codes, self._dynamic), given)
         watch = Watch()
-        with Recording(watch) as recording, watch:
+        # A collection would call back into code that has nothing to do with the function.
+        with Recording(watch) as recording, uncollected(), watch:
             out = self._function(*args, **kwargs)
         new = {c: g for c, g in watch.codes.items() if c not in self._codes}
         learnt = bool(new) or watch.dynamic > self._dynamic

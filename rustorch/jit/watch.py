@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dis
-import gc
 import os
 import sys
 import sysconfig
@@ -90,8 +89,7 @@ class Watch:
         self._kinds: dict[CodeType, str] = {}
 
     def __enter__(self):
-        self._before, self._collects = sys.getprofile(), gc.isenabled()
-        gc.disable()  # collections call back into code that has nothing to do with the function
+        self._before = sys.getprofile()
         sys.setprofile(self._event)
         return self
 
@@ -101,8 +99,6 @@ class Watch:
             sys.setprofile(self._before)
         elif self._before is not None:
             self._before.enable()  # a profiler in C, such as cProfile's
-        if self._collects:
-            gc.enable()
 
     def _kind(self, frame) -> str:
         code = frame.f_code

@@ -7,19 +7,48 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from rustorch.eager.nodes import select
 from rustorch.eager.tensor import Tensor
+from rustorch.eager.views import node_of, write
 from rustorch.lowering.promote import weak
 from rustorch.lowering.table import Op
+from rustorch.lowering.template import ARRAY, NUMBER, Group
+from rustorch.optim.validate import is_set
 
 
-def runtime_numbers(values) -> list[float]:
-    """Of a group's hyper-parameters, those that are plain numbers."""
-    return [float(x) for x in values if not isinstance(x, Tensor)]
+def hyper_parameters(values) -> tuple[Group, list, list[float]]:
+    """A group's numbers as a node takes them: a mark for each, the nodes of tensors, and the plain numbers."""
+    tensors = [isinstance(x, Tensor) for x in values]
+    nodes = [node_of(x) for x, is_tensor in zip(values, tensors) if is_tensor]
+    plain = [float(x) for x, is_tensor in zip(values, tensors) if not is_tensor]
+    return Group([ARRAY if is_tensor else NUMBER for is_tensor in tensors]), nodes, plain
+
+
+def write_all(written: list, node) -> list:
+    """Write a node's results, in order, into tensors; the results."""
+    results = [select(node, i) for i in range(len(written))]
+    for t, new in zip(written, results):
+        write(t, new)
+    return results
 
 
 def number(x):
     """A scalar array as a Python number would be: a double that leaves the other operand's dtype as it is."""
     return weak(x.astype(jnp.float64))
+
+
+def decay_of(group) -> tuple:
+    """A group's ``(maximize, kind of weight decay)``, as `decayed` takes them."""
+    kind = "decoupled" if group.get("decoupled_weight_decay") else "l2"
+    return bool(group["maximize"]), kind if is_set(group["weight_decay"]) else None
+
+
+def decayed(maximize, decay, lr, weight_decay, param, grad):
+    """Where most formulas begin: ``(param, grad)`` with the sign that is asked for, after weight decay."""
+    grad = -grad if maximize else grad
+    if decay == "decoupled":
+        return param * (1.0 - lr * weight_decay), grad
+    return param, grad + weight_decay * param if decay else grad
 
 
 def per_parameter(cls, static, numbers, step, param, *rest):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 import optax
 
+from rustorch.optim._step import decay_of, decayed
 from rustorch.optim.optimizer import Optimizer
-from rustorch.optim.validate import at_least, check_options, is_set
+from rustorch.optim.validate import at_least, check_options
 
 
 class Adadelta(Optimizer):
@@ -51,18 +52,15 @@ class Adadelta(Optimizer):
         super().__init__(params, options)
 
     def static_of(self, group):
-        return bool(group["maximize"]), is_set(group["weight_decay"])
+        return decay_of(group)
 
     def numbers_of(self, group):
         return group["lr"], group["rho"], group["eps"], group["weight_decay"]
 
     @staticmethod
     def update(static, numbers, step, param, grad, square_avg, acc_delta):
-        maximize, decays = static
         lr, rho, eps, weight_decay = numbers
-        grad = -grad if maximize else grad
-        if decays:
-            grad = grad + weight_decay * param
+        param, grad = decayed(*static, lr, weight_decay, param, grad)
         square_avg = optax.tree.update_moment_per_elem_norm(grad, square_avg, rho, 2)
         delta = jnp.sqrt(acc_delta + eps) / jnp.sqrt(square_avg + eps) * grad
         acc_delta = optax.tree.update_moment_per_elem_norm(delta, acc_delta, rho, 2)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
+from rustorch.optim._step import decay_of, decayed
 from rustorch.optim.optimizer import Optimizer
-from rustorch.optim.validate import at_least, check_fused, check_options, is_set
+from rustorch.optim.validate import at_least, check_fused, check_options
 
 
 class Adagrad(Optimizer):
@@ -61,18 +62,15 @@ class Adagrad(Optimizer):
         return np.full(shape, complex(first, first) if dtype.kind == "c" else first, dtype)
 
     def static_of(self, group):
-        return bool(group["maximize"]), is_set(group["weight_decay"])
+        return decay_of(group)
 
     def numbers_of(self, group):
         return group["lr"], group["lr_decay"], group["eps"], group["weight_decay"]
 
     @staticmethod
     def update(static, numbers, step, param, grad, total):
-        maximize, decays = static
         lr, lr_decay, eps, weight_decay = numbers
-        grad = -grad if maximize else grad
-        if decays:
-            grad = grad + weight_decay * param
+        param, grad = decayed(*static, lr, weight_decay, param, grad)
         rate = jnp.asarray(lr / (1.0 + (step - 1) * lr_decay), param.dtype)
         total = total + grad * grad
         return param - rate * grad / (jnp.sqrt(total) + eps), total

@@ -5,8 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 import optax
 
+from rustorch.optim._step import decay_of, decayed
 from rustorch.optim.optimizer import Optimizer
-from rustorch.optim.validate import check_fused, check_options, check_tensor_options, is_set
+from rustorch.optim.validate import check_fused, check_options, check_tensor_options
 
 
 class Adam(Optimizer):
@@ -58,8 +59,7 @@ class Adam(Optimizer):
         return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
 
     def static_of(self, group):
-        decay = "decoupled" if group["decoupled_weight_decay"] else "l2"
-        return bool(group["maximize"]), decay if is_set(group["weight_decay"]) else None
+        return decay_of(group)
 
     def numbers_of(self, group):
         b1, b2 = group["betas"]
@@ -67,13 +67,8 @@ class Adam(Optimizer):
 
     @staticmethod
     def update(static, numbers, step, param, grad, *slots):
-        maximize, decay = static
         lr, b1, b2, eps, weight_decay = numbers
-        grad = -grad if maximize else grad
-        if decay == "decoupled":
-            param = param * (1.0 - lr * weight_decay)
-        elif decay == "l2":
-            grad = grad + weight_decay * param
+        param, grad = decayed(*static, lr, weight_decay, param, grad)
         m = optax.tree.update_moment(grad, slots[0], b1, 1)
         v = optax.tree.update_moment_per_elem_norm(grad, slots[1], b2, 2)
         top = jnp.maximum(slots[2], v) if len(slots) == 3 else v

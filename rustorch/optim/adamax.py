@@ -5,8 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 import optax
 
+from rustorch.optim._step import decay_of, decayed
 from rustorch.optim.optimizer import Optimizer
-from rustorch.optim.validate import check_options, is_set
+from rustorch.optim.validate import check_options
 
 
 class Adamax(Optimizer):
@@ -49,18 +50,15 @@ class Adamax(Optimizer):
         super().__init__(params, options)
 
     def static_of(self, group):
-        return bool(group["maximize"]), is_set(group["weight_decay"])
+        return decay_of(group)
 
     def numbers_of(self, group):
         return group["lr"], *group["betas"], group["eps"], group["weight_decay"]
 
     @staticmethod
     def update(static, numbers, step, param, grad, exp_avg, exp_inf):
-        maximize, decays = static
         lr, b1, b2, eps, weight_decay = numbers
-        grad = -grad if maximize else grad
-        if decays:
-            grad = grad + weight_decay * param
+        param, grad = decayed(*static, lr, weight_decay, param, grad)
         exp_avg = optax.tree.update_moment(grad, exp_avg, b1, 1)
         exp_inf = optax.tree.update_infinity_moment(grad, exp_inf, b2, eps)
         rate = jnp.asarray(lr / (1.0 - b1**step), param.dtype)

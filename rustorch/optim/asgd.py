@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from rustorch.optim._step import number
+from rustorch.optim._step import decay_of, decayed, number
 from rustorch.optim.optimizer import Optimizer, scalar_dtype
-from rustorch.optim.validate import check_options, is_set
+from rustorch.optim.validate import check_options
 
 
 class ASGD(Optimizer):
@@ -57,18 +57,15 @@ class ASGD(Optimizer):
         return np.asarray(float(group["lr"]) if name == "eta" else 1.0, scalar_dtype())
 
     def static_of(self, group):
-        return bool(group["maximize"]), is_set(group["weight_decay"])
+        return decay_of(group)
 
     def numbers_of(self, group):
         return group["lr"], group["lambd"], group["alpha"], group["t0"], group["weight_decay"]
 
     @staticmethod
     def update(static, numbers, step, param, grad, eta, mu, ax):
-        maximize, decays = static
         lr, lambd, alpha, t0, weight_decay = numbers
-        grad = -grad if maximize else grad
-        if decays:
-            grad = grad + weight_decay * param
+        param, grad = decayed(*static, lr, weight_decay, param, grad)
         rate = number(eta)
         param = param * (1.0 - lambd * rate) - rate * grad
         ax = jnp.where(mu == 1.0, param, ax + (param - ax) * number(mu))

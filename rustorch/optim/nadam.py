@@ -6,9 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from rustorch.optim._step import number
+from rustorch.optim._step import decay_of, decayed, number
 from rustorch.optim.optimizer import Optimizer, scalar_dtype
-from rustorch.optim.validate import at_least, check_options, is_set
+from rustorch.optim.validate import at_least, check_options
 
 
 class NAdam(Optimizer):
@@ -58,21 +58,15 @@ class NAdam(Optimizer):
         return np.ones((), scalar_dtype()) if name == "mu_product" else np.zeros(shape, dtype)
 
     def static_of(self, group):
-        decay = "decoupled" if group["decoupled_weight_decay"] else "l2"
-        return bool(group["maximize"]), decay if is_set(group["weight_decay"]) else None
+        return decay_of(group)
 
     def numbers_of(self, group):
         return group["lr"], *group["betas"], group["eps"], group["weight_decay"], group["momentum_decay"]
 
     @staticmethod
     def update(static, numbers, step, param, grad, mu_product, m, v):
-        maximize, decay = static
         lr, b1, b2, eps, weight_decay, momentum_decay = numbers
-        grad = -grad if maximize else grad
-        if decay == "decoupled":
-            param = param * (1.0 - lr * weight_decay)
-        elif decay == "l2":
-            grad = grad + weight_decay * param
+        param, grad = decayed(*static, lr, weight_decay, param, grad)
         mu = b1 * (1.0 - 0.5 * 0.96 ** (step * momentum_decay))
         mu_next = b1 * (1.0 - 0.5 * 0.96 ** ((step + 1) * momentum_decay))
         mu_product = mu_product * mu

@@ -17,15 +17,15 @@ from rustorch.dtypes import float64, get_default_dtype
 from rustorch.eager.foreign import NotDense
 from rustorch.eager.hooks import RemovableHandle
 from rustorch.eager.modes import enable_grad, no_grad
-from rustorch.eager.nodes import apply_node, select
+from rustorch.eager.nodes import apply_node
 from rustorch.eager.recorder import from_host, step_done
 from rustorch.eager.state import local
 from rustorch.eager.storage import flush
 from rustorch.eager.tensor import Tensor
-from rustorch.eager.views import check_writable, node_of, write
+from rustorch.eager.views import check_writable, node_of
 from rustorch.lowering.template import ARRAY, NUMBER, Group
 from rustorch.optim._counts import counted
-from rustorch.optim._step import per_parameter, runtime_numbers, step_op
+from rustorch.optim._step import hyper_parameters, per_parameter, step_op, write_all
 from rustorch.optim.rows import record_rows
 
 
@@ -267,10 +267,9 @@ class Optimizer:
         written: list = []
         counts: list = []
         for group, step, params in parts:
-            values = self.numbers_of(group)
-            marks = Group([ARRAY if isinstance(x, Tensor) else NUMBER for x in values])
-            inputs.extend(node_of(value) for value in values if isinstance(value, Tensor))
-            numbers.extend(runtime_numbers(values))
+            marks, nodes, plain = hyper_parameters(self.numbers_of(group))
+            inputs.extend(nodes)
+            numbers.extend(plain)
             if isinstance(step, Tensor):
                 counts.append(step)
                 inputs.append(node_of(step))
@@ -293,10 +292,7 @@ class Optimizer:
             arguments += (ARRAY,)
             inputs.append(node_of(skip))
         node = apply_node(step_op(type(self), differentiable), arguments, inputs, tuple(numbers))
-        results = [select(node, i) for i in range(len(written))]
-        for t, new in zip(written, results):
-            write(t, new)
-        return results
+        return write_all(written, node)
 
     # What to say to a sparse gradient where there is no `update_rows`, and the method's formula where there is:
     # ``update_rows(static, numbers, step, table, rows, values, *slots)`` changes rows of a parameter, as `update`.

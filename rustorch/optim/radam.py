@@ -5,8 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 import optax
 
+from rustorch.optim._step import decay_of, decayed
 from rustorch.optim.optimizer import Optimizer
-from rustorch.optim.validate import check_options, is_set
+from rustorch.optim.validate import check_options
 
 
 class RAdam(Optimizer):
@@ -50,21 +51,15 @@ class RAdam(Optimizer):
         super().__init__(params, options)
 
     def static_of(self, group):
-        decay = "decoupled" if group["decoupled_weight_decay"] else "l2"
-        return bool(group["maximize"]), decay if is_set(group["weight_decay"]) else None
+        return decay_of(group)
 
     def numbers_of(self, group):
         return group["lr"], *group["betas"], group["eps"], group["weight_decay"]
 
     @staticmethod
     def update(static, numbers, step, param, grad, m, v):
-        maximize, decay = static
         lr, b1, b2, eps, weight_decay = numbers
-        grad = -grad if maximize else grad
-        if decay == "decoupled":
-            param = param * (1.0 - lr * weight_decay)
-        elif decay == "l2":
-            grad = grad + weight_decay * param
+        param, grad = decayed(*static, lr, weight_decay, param, grad)
         m = optax.tree.update_moment(grad, m, b1, 1)
         v = optax.tree.update_moment_per_elem_norm(grad, v, b2, 2)
         correction = 1.0 - b2**step

@@ -5,8 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 import optax
 
+from rustorch.optim._step import decay_of, decayed
 from rustorch.optim.optimizer import Optimizer
-from rustorch.optim.validate import at_least, check_options, is_set
+from rustorch.optim.validate import at_least, check_options
 
 
 class RMSprop(Optimizer):
@@ -53,19 +54,16 @@ class RMSprop(Optimizer):
         return "square_avg", *also, *(("grad_avg",) if group["centered"] else ())
 
     def static_of(self, group):
-        flags = bool(group["maximize"]), is_set(group["weight_decay"])
-        return *flags, group["momentum"] > 0, bool(group["centered"])
+        return *decay_of(group), group["momentum"] > 0, bool(group["centered"])
 
     def numbers_of(self, group):
         return group["lr"], group["alpha"], group["eps"], group["weight_decay"], group["momentum"]
 
     @staticmethod
     def update(static, numbers, step, param, grad, square_avg, *slots):
-        maximize, decays, runs, centered = static
+        *decay, runs, centered = static
         lr, alpha, eps, weight_decay, momentum = numbers
-        grad = -grad if maximize else grad
-        if decays:
-            grad = grad + weight_decay * param
+        param, grad = decayed(*decay, lr, weight_decay, param, grad)
         square_avg = optax.tree.update_moment_per_elem_norm(grad, square_avg, alpha, 2)
         size, mean = square_avg, ()
         if centered:

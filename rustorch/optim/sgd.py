@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from rustorch.errors import RustorchRuntimeError
+from rustorch.optim._step import decay_of, decayed
 from rustorch.optim.optimizer import Optimizer
-from rustorch.optim.validate import check_fused, check_options, is_set
+from rustorch.optim.validate import check_fused, check_options
 
 
 class SGD(Optimizer):
@@ -57,19 +58,16 @@ class SGD(Optimizer):
         return ("momentum_buffer",) if group["momentum"] else ()
 
     def static_of(self, group):
-        flags = ("nesterov", "maximize", "dampening", "differentiable")
-        return *(bool(group[name]) for name in flags), is_set(group["weight_decay"])
+        return *decay_of(group), *(bool(group[name]) for name in ("nesterov", "dampening", "differentiable"))
 
     def numbers_of(self, group):
         return group["lr"], group["momentum"], group["dampening"], group["weight_decay"]
 
     @staticmethod
     def update(static, numbers, step, param, grad, *slots):
-        nesterov, maximize, dampens, differentiable, decays = static
+        *decay, nesterov, dampens, differentiable = static
         lr, momentum, dampening, weight_decay = numbers
-        grad = -grad if maximize else grad
-        if decays:
-            grad = grad + weight_decay * param
+        param, grad = decayed(*decay, lr, weight_decay, param, grad)
         if not slots:
             return (param - lr * grad,)
         # Zeros before the first step, so only dampening has to know which step it is.
@@ -81,8 +79,8 @@ class SGD(Optimizer):
     @classmethod
     def update_rows(cls, static, numbers, step, table, rows, values, *slots):
         """A sparse gradient; the momentum buffer, which PyTorch keeps sparse, is dense."""
-        _, maximize, _, _, decays = static
-        if decays:
+        maximize, decay, *_ = static
+        if decay:
             raise RustorchRuntimeError("add(sparse, dense) is not supported. Use add(dense, sparse) instead.")
         if not slots:
             lr = jnp.asarray(numbers[0], values.dtype)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse
 
 from rustorch.eager.convert import tensor
 from rustorch.eager.dynamic import host
 from rustorch.errors import check
+from rustorch.later import Later
 from rustorch.layouts import sparse_bsr, sparse_coo, sparse_csc, sparse_csr
 from rustorch.sparse.compressed import SparseCompressed
 from rustorch.sparse.convert import coo_of
 from rustorch.sparse.coo import SparseCoo
 from rustorch.sparse.tensor import SparseTensor
+
+matrices = Later("scipy.sparse")
 
 
 def from_scipy(matrix, *, dtype=None, device=None, requires_grad=False) -> SparseTensor:
@@ -30,7 +32,7 @@ def from_scipy(matrix, *, dtype=None, device=None, requires_grad=False) -> Spars
         tensor([[1, 0, 2],
                 [0, 0, 3]])
     """
-    if not scipy.sparse.issparse(matrix):
+    if not matrices.issparse(matrix):
         raise TypeError(f"from_scipy(): argument 'matrix' must be a SciPy sparse matrix, not {type(matrix).__name__}")
     layout = {"csr": sparse_csr, "csc": sparse_csc, "bsr": sparse_bsr}.get(matrix.format)
 
@@ -67,8 +69,8 @@ def to_scipy(input):
     parts = [np.array(host(t)) for t in s._parts()]
     shape = tuple(s.shape)
     if s.layout is sparse_coo:
-        return scipy.sparse.coo_array((parts[1], tuple(parts[0])), shape=shape)
-    kinds = {sparse_csr: scipy.sparse.csr_array, sparse_csc: scipy.sparse.csc_array, sparse_bsr: scipy.sparse.bsr_array}
+        return matrices.coo_array((parts[1], tuple(parts[0])), shape=shape)
+    kinds = {sparse_csr: matrices.csr_array, sparse_csc: matrices.csc_array, sparse_bsr: matrices.bsr_array}
     if s.layout not in kinds:
         return to_scipy(coo_of(s))
     ends, plain, values = parts

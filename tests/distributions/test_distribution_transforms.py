@@ -86,7 +86,7 @@ def mapped(torch, name):
     return out, facts
 
 
-def test_transforms(plain_code):
+def test_transforms():
     want = {name: mapped(oracle, name) for name in TRANSFORMS}
     got = {name: mapped(rustorch, name) for name in TRANSFORMS}
     for name, (values, facts) in want.items():
@@ -162,7 +162,7 @@ def checked(torch, name):
     return constraint.check(value), constraint.is_discrete, constraint.event_dim, repr(constraint), value, constraint
 
 
-def test_constraints(plain_code):
+def test_constraints():
     from rustorch.distributions._look import holds
 
     got = {name: checked(rustorch, name) for name in CONSTRAINTS}
@@ -173,7 +173,7 @@ def test_constraints(plain_code):
 
 
 @pytest.mark.parametrize("registry", ["biject_to", "transform_to"])
-def test_registries_lead_into_the_constraint(registry, plain_code):
+def test_registries_lead_into_the_constraint(registry):
     def images(torch):
         D = torch.distributions
         c, to = D.constraints, getattr(D, registry)

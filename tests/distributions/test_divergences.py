@@ -115,7 +115,7 @@ def unchecked():
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_divergences(part, plain_code, unchecked):
+def test_divergences(part, unchecked):
     pairs = PAIRS[part::4]
     want, got = divergences(oracle, pairs), divergences(rustorch, pairs)
     wrong = []

@@ -53,7 +53,7 @@ def array(x):
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_answers(name, plain_code):
+def test_answers(name):
     want, got = answers(oracle, name), answers(rustorch, name)
     assert want.keys() == got.keys()
     for what, w in want.items():
@@ -78,7 +78,7 @@ def test_mode_of_kumaraswamy():
     assert abs(float(best - d.mode)) < 2e-3
 
 
-def test_entropy_of_exponential_families_by_autograd(plain_code):
+def test_entropy_of_exponential_families_by_autograd():
     def all_of(torch):
         out = {}
         for name in ("Bernoulli", "ContinuousBernoulli", "Exponential", "Gamma", "Normal", "Wishart"):

@@ -18,7 +18,7 @@ CHUNKS = [list(ROWS)[i::4] for i in range(4)]
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_moments_and_shapes(part, plain_code):
+def test_moments_and_shapes(part):
     rustorch.manual_seed(part)
     drawn = {name: ((d := made(rustorch, name)[0]), d.sample((N,))) for name in CHUNKS[part]}
     for name, (d, x) in drawn.items():
@@ -33,7 +33,7 @@ def test_moments_and_shapes(part, plain_code):
             assert (np.abs(a.std(0) - std) <= 0.15 * std + 1e-12).all(), (name, a.std(0), std)
 
 
-def test_kolmogorov_smirnov(plain_code):
+def test_kolmogorov_smirnov():
     """Where there is a distribution function, draws follow it."""
     rustorch.manual_seed(1)
     found = {}
@@ -51,7 +51,7 @@ def test_kolmogorov_smirnov(plain_code):
             assert stats.kstest(column, "uniform").pvalue > 1e-4, name
 
 
-def test_beside_scipy(plain_code):
+def test_beside_scipy():
     """Distributions without ``cdf`` here."""
     rustorch.manual_seed(2)
     f = rustorch.float64
@@ -70,7 +70,7 @@ def test_beside_scipy(plain_code):
         assert stats.kstest(x.numpy(), cdf).pvalue > 1e-4, name
 
 
-def test_gradients_of_draws_are_implicit(plain_code):
+def test_gradients_of_draws_are_implicit():
     """Where there is a ``cdf``, dx/da = -(dF/da) / p(x)."""
     rustorch.manual_seed(3)
     a = rustorch.tensor([0.2, 1.0, 3.5, 40.0], dtype=rustorch.float64, requires_grad=True)
@@ -104,7 +104,7 @@ PATHWISE = {
 }
 
 
-def test_gradients_of_the_mean(plain_code):
+def test_gradients_of_the_mean():
     rustorch.manual_seed(4)
     found = {}
     for name, (given, make, mean) in PATHWISE.items():
@@ -129,7 +129,7 @@ def test_straight_through():
     assert np.allclose(x.detach().sum(-1).numpy(), 1) and np.allclose(logits.grad.numpy(), want.numpy(), atol=1e-6)
 
 
-def test_expand(plain_code):
+def test_expand():
     """Expanding keeps densities and draws have the new shape."""
     got, want = {}, {}
     for torch, out in ((oracle, want), (rustorch, got)):

@@ -219,7 +219,7 @@ def said(torch, expression: str) -> str:
     return result + "".join(str(w.message) for w in seen if w.category is FutureWarning)
 
 
-def test_words(plain_code):
+def test_words():
     wrong = [(e, w, g) for e in EXPRESSIONS if (w := said(oracle, e)) != (g := said(rustorch, e))]
     assert not wrong, wrong
 

@@ -211,7 +211,7 @@ SLOW = [pytest.param(part, marks=pytest.mark.slow) for part in range(1, 8)]
 
 
 @pytest.mark.parametrize("part", [0, *SLOW])
-def test_chains_match_torch(part, plain_code):
+def test_chains_match_torch(part):
     """2,000 chains in eight parts, so that workers share them; one of them here and seven in the slow run."""
 
     @seed(part)

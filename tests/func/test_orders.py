@@ -114,7 +114,7 @@ ORDERED = [pytest.param(name, marks=pytest.mark.slow) if name == "attention" els
 
 
 @pytest.mark.parametrize("name", ORDERED)
-def test_four_ways_and_the_reference_agree(name, plain_code):
+def test_four_ways_and_the_reference_agree(name):
     f, numpy = FUNCTIONS[name]
     expected = reference(numpy)
     ways = {"autograd.grad": nested_autograd(f), "func.grad": nested_func(f), "taylor": taylor(f)}

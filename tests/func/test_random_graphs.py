@@ -4,7 +4,6 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from plain_code import plain_code
 
 import rustorch
 from rustorch.autograd import gradgradcheck
@@ -58,10 +57,8 @@ NUMBERS = st.lists(st.integers(-8, 8).map(lambda n: n / 8 + 0.03), min_size=8, m
 def check(program, numbers):
     a = rustorch.tensor(numbers[:6], dtype=rustorch.float64).reshape(2, 3).requires_grad_()
     b = rustorch.tensor(numbers[6:], dtype=rustorch.float64).reshape(2, 1).requires_grad_()
-    with plain_code():
-        out = evaluate(program, (a, b))
-        if not out.requires_grad or out.detach().abs().max() > 1e3:
-            return
+    out = evaluate(program, (a, b))
+    if out.requires_grad and out.detach().abs().max() <= 1e3:
         gradgradcheck(lambda a, b: evaluate(program, (a, b)), (a, b), atol=1e-4, rtol=1e-3, fast_mode=True)
 
 

@@ -11,7 +11,6 @@ from flax import linen, nnx
 import rustorch
 from rustorch import nn
 
-pytestmark = pytest.mark.usefixtures("plain_code")
 X = np.random.default_rng(0).standard_normal((5, 3)).astype("float32")
 
 

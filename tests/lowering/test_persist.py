@@ -130,7 +130,7 @@ def test_switched_off(folder, monkeypatch):
     assert torch.jit.cache_dir() == folder / "rustorch"
 
 
-def test_another_option_is_another_program(folder, plain_code):
+def test_another_option_is_another_program(folder):
     _compute()
     compiler.compiler_options = lambda where: None
     assert _compute() == 0

@@ -15,8 +15,6 @@ from torch.testing._internal.common_modules import module_db
 
 import rustorch
 
-pytestmark = pytest.mark.usefixtures("plain_code")
-
 # What is not compared, and why.
 EXCEPTIONS = {"LinearCrossEntropyLoss": "no module yet; its functional's tests are in tests/ops"}
 if not hasattr(rustorch.nn.functional, "fractional_max_pool2d"):

@@ -9,7 +9,7 @@ from nn_oracle import assert_same, assert_same_error
 
 import rustorch
 
-pytestmark = [pytest.mark.usefixtures("plain_code"), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.filterwarnings("ignore")]
 RNG = np.random.default_rng(0)
 Q, K, V = (RNG.standard_normal((2, 4, n, 8)).astype("float32") for n in (5, 6, 6))
 LIBRARIES = torch, rustorch

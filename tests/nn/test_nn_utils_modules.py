@@ -11,7 +11,7 @@ from nn_oracle import assert_same, assert_same_error, copy_state
 
 import rustorch
 
-pytestmark = [pytest.mark.usefixtures("plain_code"), pytest.mark.filterwarnings("ignore::FutureWarning")]
+pytestmark = [pytest.mark.filterwarnings("ignore::FutureWarning")]
 RNG = np.random.default_rng(0)
 LIBRARIES = torch, rustorch
 

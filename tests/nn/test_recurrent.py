@@ -11,7 +11,7 @@ from nn_oracle import assert_same, assert_same_error, copy_state, numbers, ours
 import rustorch
 from rustorch.lowering import counters
 
-pytestmark = [pytest.mark.filterwarnings("ignore:.*LSTM with projections"), pytest.mark.usefixtures("plain_code")]
+pytestmark = [pytest.mark.filterwarnings("ignore:.*LSTM with projections")]
 RNG = np.random.default_rng(0)
 
 

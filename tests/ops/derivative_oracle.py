@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from plain_code import plain_code
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import rustorch
@@ -205,7 +204,7 @@ def check(calls, *, order=2, forward=True, values=True, rtol=1e-7, finite=False)
 
     ``finite``: where PyTorch's second gradient is NaN, ours may be a number.
     """
-    with quiet(), plain_code():
+    with quiet():
         ours = [derivatives(rustorch, c, order) if values else None for c in calls]
         modes = [both_modes(c) if forward else None for c in calls]
         theirs = [derivatives(torch, c, order) if values else None for c in calls]

@@ -9,7 +9,6 @@ from itertools import islice
 import torch
 from derivative_oracle import lookup, quiet
 from op_db import DTYPES, MORE_DTYPES, attempt, clone, compared, convert, flat, show
-from plain_code import plain_code
 
 import rustorch
 
@@ -116,7 +115,7 @@ def run(entry, limits: dict) -> dict:
         check, has, dtype = FORMS[form]
         if has(entry):
             checks[form] = check(entry, dtype(entry), limit)
-    with quiet(), plain_code():
+    with quiet():
         while checks:
             for form in list(checks):
                 try:
@@ -134,7 +133,7 @@ def errors(entry):
         return found
     # Called by its method's name, the method itself: an operator would swap its operands.
     ours = getattr(rustorch.Tensor, entry.name, None) if entry.name.startswith("__r") else entry.ours
-    with quiet(), plain_code():
+    with quiet():
         for case in islice(entry.info.error_inputs("cpu"), 60):
             s = case.sample_input
             _, refused = attempt(entry.info.op, *clone([s.input, *s.args]), **clone(s.kwargs))

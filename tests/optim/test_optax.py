@@ -9,7 +9,6 @@ import pytest
 import rustorch
 from rustorch.lowering import counters
 
-pytestmark = pytest.mark.usefixtures("plain_code")
 START = {"b": np.array([0.5, -1.0, 2.0]), "w": np.arange(6.0).reshape(3, 2) / 3 - 0.7}
 
 

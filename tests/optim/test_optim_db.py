@@ -15,7 +15,6 @@ import rustorch
 from rustorch.lowering import counters
 from rustorch.optim import optimizer as base
 
-pytestmark = pytest.mark.usefixtures("plain_code")
 INFOS = {info.optim_cls.__name__: info for info in optim_db}
 FUSED = [name for name in INFOS if name not in ("LBFGS", "SparseAdam")]
 OTHERS = {

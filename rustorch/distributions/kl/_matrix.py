@@ -1,13 +1,14 @@
 """Divergences between multivariate normals, with or without a low-rank covariance."""
 
 from rustorch import linalg
+from rustorch.distributions._factored import half_log_det, squared_length
 from rustorch.distributions.kl._registry import register_kl
 from rustorch.distributions.lowrank_multivariate_normal import (
     LowRankMultivariateNormal,
     lowrank_log_det,
     lowrank_squared_length,
 )
-from rustorch.distributions.multivariate_normal import MultivariateNormal, half_log_det, squared_length
+from rustorch.distributions.multivariate_normal import MultivariateNormal
 from rustorch.eager import ops as T
 from rustorch.errors import ArgumentValueError
 

@@ -78,24 +78,20 @@ class Transform:
 
     def __call__(self, x):
         """The image of ``x``."""
-        if self._cache_size == 0:
-            return self._call(x)
-        old_x, old_y = self._cached_x_y
-        if x is old_x:
-            return old_y
-        y = self._call(x)
-        self._cached_x_y = x, y
-        return y
+        return self._cached(x, 0, self._call)
 
     def _inv_call(self, y):
+        return self._cached(y, 1, self._inverse)
+
+    def _cached(self, given, side: int, compute):
+        """``compute(given)``, unless ``given`` is that side of the pair that was computed last."""
         if self._cache_size == 0:
-            return self._inverse(y)
-        old_x, old_y = self._cached_x_y
-        if y is old_y:
-            return old_x
-        x = self._inverse(y)
-        self._cached_x_y = x, y
-        return x
+            return compute(given)
+        if given is self._cached_x_y[side]:
+            return self._cached_x_y[1 - side]
+        found = compute(given)
+        self._cached_x_y = (found, given) if side else (given, found)
+        return found
 
     def _call(self, x):
         raise NotImplementedError

@@ -13,8 +13,11 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-import scipy.special as host
 from jax import lax
+
+from rustorch.later import Later
+
+host = Later("scipy.special")
 
 _SMALL = 8.0  # J and Y: a series in x² up to here, amplitude and phase beyond
 _AIRY = 4.0  # Ai: a series in x between -4 and 4
