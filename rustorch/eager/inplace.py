@@ -118,5 +118,6 @@ def write_out(out: Tensor, result: Tensor, name: str) -> Tensor:
 def set_node(t: Tensor, node: Node) -> None:
     """Give ``t`` a storage of its own with this node (``resize_``, ``set_``)."""
     fresh = wrap(node)
+    t._storage.reclaim()
     t._storage, t._node, t._epoch = fresh._storage, fresh._node, fresh._epoch
     t._parent = t._view = None

@@ -36,12 +36,20 @@ def switch_inference(on: bool) -> None:
 class Storage:
     """Holds the node of the current value. ``epoch`` tells aliases that they must look again."""
 
-    __slots__ = ("node", "epoch", "writes", "__weakref__")
+    __slots__ = ("node", "epoch", "writes", "keeper", "__weakref__")
 
     def __init__(self, node):
         self.node = node
         self.epoch = 0
         self.writes = 0  # PyTorch's `_version`
+
+    def lend(self, keeper) -> None:
+        """Leave the value to ``keeper``: whoever looks at this storage makes it ``give_back`` what it keeps."""
+        self.keeper = keeper
+        self.__class__ = Lent
+
+    def reclaim(self) -> None:
+        """Take the value back if it is lent: some tensor is about to be another in a way that shows in no value."""
 
     def register(self) -> None:
         """Note that there is something to compute."""
@@ -49,6 +57,32 @@ class Storage:
         pending.append(ref(self))
         if len(pending) > PENDING_LIMIT:
             over_limit(self.node)
+
+
+def _looked_at(slot):
+    """A property that takes the value back first."""
+
+    def get(s):
+        s.reclaim()
+        return slot.__get__(s)
+
+    def put(s, value):
+        s.reclaim()
+        slot.__set__(s, value)
+
+    return property(get, put)
+
+
+class Lent(Storage):
+    """A storage whose value is elsewhere until somebody looks; another class, so that others pay nothing for it."""
+
+    __slots__ = ()
+    node, epoch, writes = map(_looked_at, (Storage.node, Storage.epoch, Storage.writes))
+
+    def reclaim(self) -> None:
+        with compiler.LOCK:  # the keeper may be computing what it will give
+            if type(self) is Lent:
+                self.keeper.give_back()
 
 
 def over_limit(node) -> None:
@@ -71,7 +105,7 @@ def flush(extra=()) -> None:
     roots = list(extra)
     for r in pending:
         s = r()
-        if s is not None and s.node.value is None:
+        if s is not None and type(s) is not Lent and s.node.value is None:
             roots.append(s.node)
     if roots:
         compiler.run(roots)

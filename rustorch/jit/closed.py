@@ -19,6 +19,7 @@ from rustorch.eager.views import node_of
 from rustorch.graph import ON_TAPE, Node
 from rustorch.jit.analysis import Analysis
 from rustorch.jit.guards import Guards
+from rustorch.jit.keeper import Keeper
 from rustorch.jit.sources import Fixed, Made, Place, Root, overwrite
 from rustorch.jit.variant import Variant, value_at
 from rustorch.lowering.compile import Kept
@@ -71,10 +72,36 @@ class Closed(Variant):
         self._pick_donated = _picker([pool[i] for i in self.donated])
         self._pick_kept = _picker([pool[i] for i in range(len(self.sources)) if i not in self._donated])
         self._place = self.program.places() if self.program is not None else []
+        # In the order in which the program takes them, so that it may be started on what it gave.
+        order = {i: at for at, i in enumerate(self.donated)}
+        self._straight.sort(key=lambda write: order.get(self._slots[write[0]], 0))
         self._pick_written = _picker([k for k, _, _ in self._straight])
         self._pick_new = _picker([self._place[at] for _, at, _ in self._straight])
         self._counted = [(self._storages[k], writes) for k, _, writes in self._straight]
+        self._keeper, self._read = self._lender(), []
+        if self._keeper is not None:
+            self.guards.spare(self._keeper)
+            written = {k for k, _, _ in self._straight}
+            self._read = [s for k, s in enumerate(self._storages) if k not in written]
+            read = [i for k, i in enumerate(self._slots) if k not in written] + [i for i, _ in self._others]
+            self._pick_read = _picker([at for _, at in sorted(zip(read, range(len(read))))])
         self._gradients.find(self._place)
+
+    def _lender(self) -> Keeper | None:
+        """A keeper, if state is all that the call donates, and if no two of its results are one array."""
+        if [self._slots[k] for k, _, _ in self._straight] != self.donated:
+            return None
+        new = [spec.at for _, spec, _ in self.writes]
+        new += [spec.at for how, spec in (*self.results, *[value for _, value in self.rebinds]) if how == "new"]
+        if not self._straight or len(set(new)) < len(new):
+            return None
+        return Keeper(*map(list, zip(*self._counted)))
+
+    def __del__(self):
+        # What is kept refers to its keeper, which refers to it.
+        keeper = getattr(self, "_keeper", None)
+        if keeper is not None and keeper.arrays is not None:
+            keeper.give_back()
 
     def finish(self, found: Analysis) -> None:
         """Compute what the recorded call left, with the program that later calls will use."""
@@ -111,18 +138,20 @@ class Closed(Variant):
 
     def run(self, given, changed):
         """Start the program on what there is now, and hand its results over."""
-        storages = self._storages
-        nodes = list(map(_node, storages))
-        arrays = list(map(_value, nodes))
-        if any(map(is_, arrays, repeat(None))):
-            flush(nodes)
-            nodes = list(map(_node, storages))
-            arrays = list(map(_value, nodes))
-        arrays.extend([value_at(source, given) for _, source in self._others])
+        keeper, shared = self._keeper, False
+        others = [value_at(source, given) for _, source in self._others]
         outside = {id(source): value_at(source, given) for source in self._outside}
-        shared = self._shared(nodes, arrays, given)
-        donated, kept = list(self._pick_donated(arrays)), list(self._pick_kept(arrays))
-        arrays = None
+        read = _gather(self._read)[1]
+        lent = keeper is not None and keeper.arrays is not None
+        if lent:
+            donated, kept = list(keeper.arrays), list(self._pick_read(read + others))
+        else:
+            nodes, arrays = _gather(self._storages)
+            arrays.extend(others)
+            others = None
+            shared = self._shared(nodes, arrays, given)
+            donated, kept = list(self._pick_donated(arrays)), list(self._pick_kept(arrays))
+            arrays = None
         kept_gradients = not self.looks and self._gradients.are_free()
         donated += self._gradients.values() if kept_gradients else self._gradients.buffers()
         out = self.program(donated, kept, changed) if self.program is not None else ()
@@ -136,7 +165,11 @@ class Closed(Variant):
 
         rebinds = self._gradients.others if kept_gradients else self.rebinds
         new, results = self.give(given, rebinds, lambda spec: spec.from_value(value_of_spec(spec)))
-        if not shared:
+        if lent:
+            keeper.again(self._pick_new(out))
+        elif keeper is not None and not shared:
+            keeper.take(self._pick_new(out))
+        elif not shared:
             # The nodes stay, with other values.
             deque(map(_set_value, self._pick_written(nodes), self._pick_new(out)), maxlen=0)
             for s, writes in self._counted:
@@ -240,6 +273,17 @@ class Gradients:
         self._storages = [t._storage for t in self._tensors]
         self._nodes = [s.node for s in self._storages]
         guards.know(dict(zip(map(id, self._holders), self._tensors)))
+
+
+def _gather(storages):
+    """Their nodes and arrays, computed where they are not yet."""
+    nodes = list(map(_node, storages))
+    arrays = list(map(_value, nodes))
+    if any(map(is_, arrays, repeat(None))):
+        flush(nodes)
+        nodes = list(map(_node, storages))
+        arrays = list(map(_value, nodes))
+    return nodes, arrays
 
 
 def _picker(places):

@@ -23,7 +23,10 @@ class Guards:
     """Plain values and identities of what the call could read, and kinds of the tensors that it replaces.
 
     ``hold`` compares objects one by one without leaving C; only where one is another object, ``broken`` looks closer.
+    What a ``keeper`` keeps nobody has looked at, let alone changed: tensors over it are not visited.
     """
+
+    keeper = None
 
     def __init__(self, found: Analysis):
         self.records: list[tuple[Record, set]] = []
@@ -74,7 +77,11 @@ class Guards:
                 self._slow.append((record, [i for i in range(len(record.values)) if i not in skip]))
         self._lengths, self._whole = [*map(len, whole)], [*chain.from_iterable(whole)]
         self._contents = [*chain.from_iterable(items)]
-        self._facts = [[*map(fact, self.tensors)] for fact in _facts]
+        kept = set(map(id, self.keeper.storages)) if self.keeper is not None else ()
+        self._parts: tuple[list, list] = [], []  # tensors that are visited, and those that are only if nothing is kept
+        for t in self.tensors:
+            self._parts[id(t._storage) in kept].append(t)
+        self._facts = [[[*map(fact, part)] for fact in _facts] for part in self._parts]
         self._holders = [place.record.holder for place, _ in self.places if place.record.kind == "grad"]
         self._rest = [(place, kind) for place, kind in self.places if place.record.kind != "grad"]
         self._kinds = [kind for place, kind in self.places if place.record.kind == "grad"]
@@ -114,10 +121,17 @@ class Guards:
             for i in used:
                 if now[i] is not then[i] and not same_plain(now[i], then[i]):
                     return False
-        for fact, then in zip(_facts, self._facts):
-            if not all(map(is_, map(fact, self.tensors), then)):
-                return False
+        keeps = self.keeper is not None and self.keeper.arrays is not None
+        for tensors, facts in zip(self._parts[: 2 - keeps], self._facts):
+            for fact, then in zip(_facts, facts):
+                if not all(map(is_, map(fact, tensors), then)):
+                    return False
         return self._places_hold()
+
+    def spare(self, keeper) -> None:
+        """From now on do not visit what ``keeper`` keeps."""
+        self.keeper = keeper
+        self._prepare()
 
     def _places_hold(self) -> bool:
         now = [*map(_grad, self._holders)]
@@ -139,7 +153,7 @@ class Guards:
             why = record.stale(skip)
             if why is not None:
                 return why
-        for t, *facts in zip(self.tensors, *self._facts):
+        for t, *facts in chain.from_iterable(zip(part, *facts) for part, facts in zip(self._parts, self._facts)):
             if not all(map(is_, [fact(t) for fact in _facts], facts)):
                 return f"a tensor of shape {list(t.shape)} (its data, requires_grad or hooks)"
         for place, kind in self.places:

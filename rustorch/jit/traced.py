@@ -6,6 +6,8 @@ import functools
 import types
 import warnings
 from collections import OrderedDict
+from itertools import repeat
+from operator import is_
 
 from rustorch import devices, dtypes
 from rustorch.autograd.transforms.tree import flatten, unflatten
@@ -28,7 +30,10 @@ MAX_VARIANTS = 16  # recordings kept of one function; the one unused longest goe
 PATIENCE = 3  # recordings in a row that could not be repeated before the function runs as it is
 
 
-NO_ARGUMENTS = flatten(((), {}))[1]
+@functools.cache
+def _of_tensors(n: int):
+    """The structure of ``n`` plain tensors as arguments."""
+    return flatten(((None,) * n, {}))[1]
 
 
 class Traced:
@@ -55,7 +60,10 @@ class Traced:
     def __call__(self, *args, **kwargs):
         if self._given_up or local.recorder is not None or local.tracing or local.level is not None or local.watched:
             return self._function(*args, **kwargs)
-        given, structure = flatten((args, kwargs)) if args or kwargs else ((), NO_ARGUMENTS)
+        if not kwargs and all(map(is_, map(type, args), repeat(Tensor))):
+            given, structure = args, _of_tensors(len(args))
+        else:
+            given, structure = flatten((args, kwargs))
         key = self.key(given, structure)
         found = self.variants.get(key)
         why = "the kind of the arguments, or a mode," if self.variants else "first call"

@@ -244,20 +244,20 @@ class Kept:
             lifted = list(family.lifted)
         self.device, self.size, self.why = device, len(plan.nodes), why
         self.where = nullcontext() if plan.leaves else jax.default_device(jax_device(device))
-        self.floats, self.ints = _pack(plan.numbers, lifted)
-        self.floats_then, self.last = self.floats, None
+        self.floats_then, self.ints_then = _pack(plan.numbers, lifted)
+        self.floats, self.ints = self._put(self.floats_then), self._put(self.ints_then)
+        self.last: list = []
         self.slots = _slots(plan.numbers, lifted)
 
     def __call__(self, given, kept, changed=()) -> list:
         """The program's outputs; ``changed`` are runtime numbers that differ from the plan's, with their positions."""
         ints = self.ints
-        new = [x for at, x in changed if self.slots[at][0]]
-        if new != self.last:  # rates seldom change: their array stays on the device
-            with x64():
-                self.floats = jax.device_put(self._filled(self.floats_then, changed, True), jax_device(self.device))
-            self.last = new
         if changed:
-            ints = self._filled(ints, changed, False)
+            new = [x for at, x in changed if self.slots[at][0]]
+            if new != self.last:  # rates seldom change: their array stays on the device
+                self.floats, self.last = self._put(self._filled(self.floats_then, changed, True)), new
+            if len(new) < len(changed):  # counts of steps always do
+                ints = self._filled(self.ints_then, changed, False)
         floats = self.floats
         program = self.program
         started = time.perf_counter() if self.is_new else 0.0
@@ -271,6 +271,10 @@ class Kept:
         observe.count("dispatched")
         observe.count("recorded", self.size)
         return out
+
+    def _put(self, numbers):
+        with x64():
+            return jax.device_put(numbers, jax_device(self.device))
 
     def places(self) -> list[int]:
         """Where each of the plan's outputs is among those of the program."""

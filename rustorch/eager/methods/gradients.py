@@ -54,6 +54,7 @@ def _set_data(self, value):
         raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
     alias = share(value)
     leaf = self._leaf
+    self._storage.reclaim()
     self._storage, self._node, self._epoch = alias._storage, alias._node, alias._epoch
     self._parent, self._view = alias._parent, alias._view
     if leaf:
