@@ -109,8 +109,9 @@ def taylor(f):
     return [d.reshape(2) for d in rustorch.func.taylor(lambda x: total(f(x)), t(X[:, None]), ORDERS)]
 
 
-# Sixth derivatives of attention are a large program: in the slow run.
-ORDERED = [pytest.param(name, marks=pytest.mark.slow) if name == "attention" else name for name in FUNCTIONS]
+# Sixth derivatives of these are large programs: in the slow run.
+LARGE = {"attention", "conv net", "softmax", "LayerNorm"}
+ORDERED = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in FUNCTIONS]
 
 
 @pytest.mark.parametrize("name", ORDERED)

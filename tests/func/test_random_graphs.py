@@ -62,7 +62,7 @@ def check(program, numbers):
         gradgradcheck(lambda a, b: evaluate(program, (a, b)), (a, b), atol=1e-4, rtol=1e-3, fast_mode=True)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.lists(STEP, min_size=2, max_size=7), NUMBERS)
 def test_second_derivatives(program, numbers):
     check(program, numbers)

@@ -62,6 +62,7 @@ def test_share_of_forms(form):
     assert sum(excused(name, form) is None for name in names) >= BARS[form] * len(names)
 
 
+@pytest.mark.slow
 def test_share_of_errors():
     counts = {name: sum(1 for _ in islice(BY_ID[name].info.error_inputs("cpu"), 60)) for name in WITH_ERRORS}
     good = sum(n for name, n in counts.items() if excused(name, "errors") is None)
