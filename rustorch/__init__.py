@@ -107,6 +107,7 @@ from rustorch import (
     signal as signal,
     sparse as sparse,
     special as special,
+    testing as testing,
     utils as utils,
 )
 from rustorch.amp import autocast as autocast

@@ -7,7 +7,7 @@ import plain_code
 import pytest
 
 # Here programs are compiled as users' are; elsewhere the question is what they compute, and most run once.
-AS_FOR_USERS = {"docs", "jit"}
+AS_FOR_USERS = {"amp", "docs", "jit"}
 
 
 def pytest_configure(config):

@@ -34,9 +34,11 @@ def _host_array(data, dtype: DType | None) -> np.ndarray:
         array = _objects(data, array)
     if dtype is not None:
         wanted = dtype.numpy
-        if array.dtype.kind in "iu" and wanted.kind in "iu" and array.size:
+        if array.dtype.kind in "iuf" and wanted.kind in "iu" and array.size and not isinstance(data, np.ndarray):
             info = np.iinfo(wanted)
-            if array.min() < info.min or array.max() > info.max:
+            # Small negative integers wrap around; fractions are cut off, but not below zero.
+            least = -info.max if wanted.kind == "u" and array.dtype.kind != "f" else info.min
+            if not (array.min() >= least and array.max() <= info.max):
                 raise RustorchRuntimeError(f"value cannot be converted to type {wanted.name} without overflow")
         if array.dtype.kind == "c" and wanted.kind != "c":
             raise RustorchRuntimeError("value cannot be converted to type float without overflow")

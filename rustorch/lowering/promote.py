@@ -73,6 +73,8 @@ def _default_of(kind: int) -> DType:
 def cast(x, dtype: DType):
     """``x`` as an array of ``dtype``; complex to real drops the imaginary part."""
     target = dtype.numpy
+    if isinstance(x, int) and dtype.kind == INTEGER:
+        return jnp.asarray(np.asarray(x, np.int64).astype(target))  # what does not fit wraps around, as at run time
     if isinstance(x, (bool, int, float, complex)):
         return jnp.asarray(x, target)
     if x.dtype == target:

@@ -16,7 +16,7 @@ FLOORS = [
     {"nn"},
     {"optim"},
     {"amp"},
-    {"utils", "jit", "distributed", "distributions", "serialization", "cuda", "cpu", "backends"},
+    {"utils", "testing", "jit", "distributed", "distributions", "serialization", "cuda", "cpu", "backends"},
     {"interop", "compat"},
     {"stubs", "compatibility", "__main__"},
 ]
