@@ -6,6 +6,7 @@ from operator import is_, itemgetter
 
 import numpy as np
 
+from rustorch.eager.foreign import PARTS
 from rustorch.eager.state import local
 from rustorch.eager.tensor import Tensor
 from rustorch.graph import Node
@@ -39,6 +40,9 @@ class Step:
         self.nodes = list(dict.fromkeys(n.inputs[0] for n in nodes))
         self.parts = [(group, step, params) for parts in batches.values() for group, step, params in parts]
         self.states = [[optimizer.state[p] for p in params] for _, _, params in self.parts]
+        # Parameters with sparse gradients have nodes of their own, after that of the others.
+        self.rows = [sum(type(p._grad) in PARTS for p in params) for _, _, params in self.parts]
+        self.dense = [rows < len(params) for rows, (_, _, params) in zip(self.rows, self.parts)]
         self.formulas = [self._formula(group) for group, _, _ in self.parts]
         self.options: list = [()] * len(self.parts)
         self.numbers: list = [()] * len(self.parts)
@@ -61,14 +65,17 @@ class Step:
                     raise Stale("options of an optimizer's group changed")
                 self.options[k] = [*group.values()]
                 self.numbers[k] = hyper_parameters(self.optimizer.numbers_of(group))[2]
-            out.extend(self.numbers[k])
-            if isinstance(count, Tensor):
-                continue  # counted by the program
-            counts = {*map(_count, self.states[k])}
-            if len(counts) > 1:
-                raise Stale("parameters were updated different numbers of times")
-            steps.append((self.states[k], counts.pop() + 1))
-            out.append(steps[-1][1])
+            if isinstance(count, Tensor):  # counted by the program
+                step = [int(count.item()) + 1] if self.rows[k] else []
+                out.extend(self.numbers[k] * self.dense[k])
+            else:
+                counts = {*map(_count, self.states[k])}
+                if len(counts) > 1:
+                    raise Stale("parameters were updated different numbers of times")
+                step = [counts.pop() + 1]
+                steps.append((self.states[k], step[0]))
+                out.extend([*self.numbers[k], *step] * self.dense[k])
+            out.extend([*self.numbers[k], *step] * self.rows[k])
         for states, step in steps:
             for s in states:
                 s["step"] = step

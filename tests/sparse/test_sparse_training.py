@@ -145,7 +145,7 @@ def test_optimizer(name):
         same(ours[3:], theirs[3:], name, tolerance=1e-7)
 
 
-@pytest.mark.parametrize("name,clear", [("SparseAdam", True), ("SGD", True), ("SGD", False)])
+@pytest.mark.parametrize("name,clear", [("SparseAdam", True), ("SGD", True), ("SGD", False), ("momentum", True)])
 def test_traced_step(name, clear):
     eager, traced = (train(rustorch, MAKERS[name], traced=how and clear, clear=clear) for how in (False, True))
     for a, b in zip(eager, traced):
