@@ -10,10 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from plain_code import OPTIONS
 from torch.nn import functional as F
 
 from rustorch.lowering import kernels as K
 from rustorch.lowering.platform import on_cpu, platform
+
+program = functools.partial(jax.jit, compiler_options=OPTIONS)
 
 
 @pytest.fixture(autouse=True)
@@ -117,7 +120,7 @@ def _program(case, dtype):
                 out[name] = (first, forward_over, back(directions[1:]))
         return out
 
-    return jax.jit(run, compiler_options={"xla_backend_optimization_level": 0})
+    return program(run)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[c[0] for c in CASES])
@@ -177,17 +180,19 @@ def test_cross_entropy(shape, options):
     tx = torch.tensor(x, requires_grad=True)
     want = F.cross_entropy(tx, torch.tensor(t), None if w is None else torch.tensor(w), **options)
     jw = None if w is None else jnp.asarray(w)
-    ours = lambda x: K.cross_entropy(x, jnp.asarray(t), jw, **options)
-    np.testing.assert_allclose(ours(jnp.asarray(x)), want.detach(), rtol=1e-10)
     (ct,) = _arrays([want.shape], seed=1)
-    pull = lambda c, x: K.cross_entropy_vjp(c, x, jnp.asarray(t), jw, **options)[0]
-    got = pull(jnp.asarray(ct), jnp.asarray(x))
-    np.testing.assert_allclose(got, torch.autograd.grad(want, tx, torch.tensor(ct))[0], atol=1e-12)
-    derived = lambda c, x: jax.vjp(ours, x)[1](c)[0]
-    v = jnp.asarray(_arrays([shape], 5)[0])
-    for f, g in [(pull, derived)]:
-        a, b = (jax.jvp(lambda x, h=h: h(jnp.asarray(ct), x), (jnp.asarray(x),), (v,))[1] for h in (f, g))
-        np.testing.assert_allclose(a, b, atol=1e-12)
+    ours = lambda x: K.cross_entropy(x, jnp.asarray(t), jw, **options)
+
+    @program
+    def run(ct, x, v):
+        pull = lambda x: K.cross_entropy_vjp(ct, x, jnp.asarray(t), jw, **options)[0]
+        derived = lambda x: jax.vjp(ours, x)[1](ct)[0]
+        return ours(x), pull(x), *[jax.jvp(f, (x,), (v,))[1] for f in (pull, derived)]
+
+    value, gradient, closed, derived = run(ct, x, _arrays([shape], 5)[0])
+    np.testing.assert_allclose(value, want.detach(), rtol=1e-10)
+    np.testing.assert_allclose(gradient, torch.autograd.grad(want, tx, torch.tensor(ct))[0], atol=1e-12)
+    np.testing.assert_allclose(closed, derived, atol=1e-12)
 
 
 def test_max_pool_ties_nans_and_indices():
@@ -195,13 +200,18 @@ def test_max_pool_ties_nans_and_indices():
     tx = torch.tensor(x, requires_grad=True)
     for kw, theirs in (({}, {}), ({"stride": 1, "padding": 1}, {"stride": 1, "padding": 1})):
         y, i = F.max_pool2d(tx, 2, return_indices=True, **theirs)
-        mine, places = K.max_pool_with_indices(jnp.asarray(x), 2, **kw)
+        ct = np.arange(1.0, y.numel() + 1).reshape(y.shape)
+
+        @program
+        def run(x, ct, kw=kw):
+            return *K.max_pool_with_indices(x, 2, **kw), K.max_pool_vjp(ct, x, 2, **kw)[0]
+
+        mine, places, gradient = run(x, ct)
         np.testing.assert_array_equal(mine, y.detach())
         np.testing.assert_array_equal(places, i)
         assert places.dtype == jnp.int64
-        ct = np.arange(1.0, y.numel() + 1).reshape(y.shape)
         want = torch.autograd.grad(y, tx, torch.tensor(ct))[0]
-        np.testing.assert_array_equal(K.max_pool_vjp(jnp.asarray(ct), jnp.asarray(x), 2, **kw)[0], want)
+        np.testing.assert_array_equal(gradient, want)
 
 
 AVERAGES = [
@@ -218,17 +228,23 @@ def test_average_pool(kw):
     ours = {names.get(k, k): v for k, v in kw.items()}
     tx = torch.tensor(x, requires_grad=True)
     want = F.avg_pool2d(tx, **kw)
-    got, pull = jax.vjp(lambda x: K.avg_pool(x, **ours), jnp.asarray(x))
-    np.testing.assert_allclose(got, want.detach(), atol=1e-12)
     (ct,) = _arrays([want.shape], 1)
+
+    @program
+    def run(x, ct):
+        value, pull = jax.vjp(lambda x: K.avg_pool(x, **ours), x)
+        return value, *pull(ct)
+
+    got, gradient = run(x, ct)
+    np.testing.assert_allclose(got, want.detach(), atol=1e-12)
     wanted = torch.autograd.grad(want, tx, torch.tensor(ct))[0]
-    np.testing.assert_allclose(pull(jnp.asarray(ct))[0], wanted, atol=1e-12)
+    np.testing.assert_allclose(gradient, wanted, atol=1e-12)
 
 
 @pytest.mark.parametrize("size", [1, (3, 4), (7, 3), (None, 5)])
 def test_adaptive_average_pool(size):
     (x,) = _arrays([(2, 3, 7, 8)])
-    got = K.adaptive_avg_pool(jnp.asarray(x), size)
+    got = program(lambda x: K.adaptive_avg_pool(x, size))(x)
     np.testing.assert_allclose(got, F.adaptive_avg_pool2d(torch.tensor(x), size), atol=1e-12)
 
 
