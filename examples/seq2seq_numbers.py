@@ -11,13 +11,9 @@ on PyTorch.
 
 from __future__ import annotations
 
-import argparse
 import random
-import time
-from pathlib import Path
 
-from char_gpt import plot, print_speeds
-from tqdm import tqdm
+from char_gpt import options, save, train
 
 import rustorch as torch
 import rustorch.nn as nn
@@ -106,20 +102,12 @@ def as_text(digits) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--steps", type=int, default=500)
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--lr", type=float, default=2e-3)
-    parser.add_argument("--device", default="cpu")
+    parser = options(__doc__, steps=500, batch=128, lr=2e-3)
     parser.add_argument("--sample", type=int, default=12, help="numbers to write down")
-    parser.add_argument("--trace", action="store_true", help="record the step once; prints steps/s beside eager ones")
-    parser.add_argument("--out", type=Path, default=Path("."))
-    parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
 
     torch.manual_seed(args.seed)
-    generator = torch.Generator().manual_seed(args.seed)
-    device = torch.device(args.device)
+    generator, device = torch.Generator().manual_seed(args.seed), args.device
     numbers, unseen = load_data(30_000, 1_000, args.seed)
     words, digits = encode(numbers)
     model = Reader().to(device)
@@ -140,36 +128,14 @@ def main() -> None:
         schedule.step()
         return loss.detach()
 
-    eager_steps = args.steps // 5 if args.trace else args.steps  # with --trace, the first steps are to compare with
-    step = torch.jit.trace(train_step) if args.trace else train_step
-    losses, started, marks = [], time.perf_counter(), {}
-    progress = tqdm(range(args.steps), unit="step", mininterval=1.0)
-    for i in progress:
-        if i in (eager_steps // 4, eager_steps, eager_steps + 5):
-            if losses:
-                losses[-1].item()  # wait for what was started
-            marks[i] = time.perf_counter()
-        losses.append(train_step() if i < eager_steps else step())
-        if i % 20 == 19:
-            speed = (i + 1) * args.batch / (time.perf_counter() - started)
-            progress.set_postfix(loss=f"{losses[-1].item():.3f}", numbers_s=f"{speed:,.0f}")
-    if args.trace:
-        print_speeds(eager_steps, args.steps, marks)
-    curve = torch.stack(losses).cpu().tolist()
-    recent = curve[-50:]
-    print(f"final loss {sum(recent) / len(recent):.3f} nats/character (mean of the last {len(recent)} steps)")
-
+    curve = train(train_step, args, args.batch * (DIGITS + 1))
     written = [as_text(row) for row in read(model, encode(unseen)[0].to(device)).tolist()]
     right = sum(text == str(n) for text, n in zip(written, unseen)) / len(unseen)
     print(f"{right:.1%} of {len(unseen):,} unseen numbers are right in every digit")
     wrong = [(n, text) for n, text in zip(unseen, written) if text != str(n)]
     shown = [*list(zip(unseen, written))[: args.sample], *wrong[:3]]
     lines = [f"{' '.join(in_words(n))}: {text}{'' if text == str(n) else f'  (is {n})'}" for n, text in shown]
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "seq2seq_numbers.txt").write_text("\n".join(lines) + "\n")
-    print("-" * 60, *lines, "-" * 60, sep="\n")
-    plot(curve, args.out / "seq2seq_numbers.png")
-    print(f"wrote {args.out / 'seq2seq_numbers.png'} and {args.out / 'seq2seq_numbers.txt'}")
+    save("seq2seq_numbers", "\n".join(lines), curve, args.out)
 
 
 if __name__ == "__main__":
