@@ -56,6 +56,7 @@ from rustorch.limits import iinfo as iinfo
 from rustorch.eager.modes import inference_mode as inference_mode
 from rustorch import interop as interop
 from rustorch import jit as jit
+from rustorch import later as later
 from rustorch.layouts import layout as layout
 from rustorch import layouts as layouts
 from rustorch import limits as limits
