@@ -94,21 +94,64 @@ def sample(model: GPT, letters, length: int, device, prompt: str = "The ") -> st
     return "".join(letters[t] for t in tokens)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--steps", type=int, default=500)
-    parser.add_argument("--batch", type=int, default=24)
-    parser.add_argument("--lr", type=float, default=2e-3)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--sample", type=int, default=400, help="characters to generate")
+def options(doc: str, **defaults) -> argparse.ArgumentParser:
+    """A parser with one option for each default, and the options that all examples with ``--trace`` have."""
+    parser = argparse.ArgumentParser(description=doc.split("\n")[0])
+    for name, value in defaults.items():
+        parser.add_argument(f"--{name}", type=type(value), default=value)
+    parser.add_argument("--device", type=torch.device, default="cpu")
     parser.add_argument("--trace", action="store_true", help="record the step once; prints steps/s beside eager ones")
     parser.add_argument("--out", type=Path, default=Path("."))
     parser.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def train(train_step, args, tokens: int) -> list[float]:
+    """Take ``args.steps`` steps of so many tokens each; the loss of each. With --trace, a fifth is there to compare with."""
+    eager_steps = args.steps // 5 if args.trace else args.steps
+    step = torch.jit.trace(train_step) if args.trace else train_step
+    losses, started, marks = [], time.perf_counter(), {}
+    progress = tqdm(range(args.steps), unit="step", mininterval=1.0)
+    for i in progress:
+        if i in (eager_steps // 4, eager_steps, eager_steps + 5):
+            if losses:
+                losses[-1].item()  # wait for what was started
+            marks[i] = time.perf_counter()
+        losses.append(train_step() if i < eager_steps else step())
+        if i % 20 == 19:
+            speed = (i + 1) * tokens / (time.perf_counter() - started)
+            progress.set_postfix(loss=f"{losses[-1].item():.3f}", tokens_s=f"{speed:,.0f}")
+    curve = torch.stack(losses).cpu().tolist()
+    if args.trace:  # neither speed with its compilation
+        now, (first, switch, traced) = time.perf_counter(), marks.values()
+        eager = (eager_steps - eager_steps // 4) / (switch - first)
+        print_speeds({"eager": eager, "traced": (args.steps - eager_steps - 5) / (now - traced)})
+    recent = curve[-50:]
+    print(f"final loss {sum(recent) / len(recent):.3f} nats/character (mean of the last {len(recent)} steps)")
+    return curve
+
+
+def print_speeds(speeds: dict) -> None:
+    """A table of steps per second."""
+    print("\n".join([f"{'':8s} steps/s", *[f"{name:8s} {speed:7.1f}" for name, speed in speeds.items()]]))
+
+
+def save(name: str, text: str, curve, out: Path) -> None:
+    """Show ``text``, and write it and the curve."""
+    print("-" * 60, text, "-" * 60, sep="\n")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{name}.txt").write_text(text)
+    plot(curve, out / f"{name}.png")
+    print(f"wrote {out / name}.png and {out / name}.txt")
+
+
+def main() -> None:
+    parser = options(__doc__, steps=500, batch=24, lr=2e-3)
+    parser.add_argument("--sample", type=int, default=400, help="characters to generate")
     args = parser.parse_args()
 
     torch.manual_seed(args.seed)
-    generator = torch.Generator().manual_seed(args.seed)
-    device = torch.device(args.device)
+    generator, device = torch.Generator().manual_seed(args.seed), args.device
     letters, tokens = load_text()
     model = GPT(len(letters)).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr, weight_decay=0.1)
@@ -134,44 +177,8 @@ def main() -> None:
         schedule.step()
         return loss.detach()
 
-    eager_steps = (
-        args.steps // 5 if args.trace else args.steps
-    )  # with --trace, the first steps are there to compare with
-    step = torch.jit.trace(train_step) if args.trace else train_step
-    losses, started, marks = [], time.perf_counter(), {}
-    progress = tqdm(range(args.steps), unit="step", mininterval=1.0)
-    for i in progress:
-        if i in (eager_steps // 4, eager_steps, eager_steps + 5):
-            if losses:
-                losses[-1].item()  # wait for what was started
-            marks[i] = time.perf_counter()
-        loss = train_step() if i < eager_steps else step()
-        losses.append(loss)
-        if i % 20 == 19:
-            speed = (i + 1) * args.batch * model.block / (time.perf_counter() - started)
-            progress.set_postfix(loss=f"{loss.item():.3f}", tokens_s=f"{speed:,.0f}")
-    if args.trace:
-        print_speeds(eager_steps, args.steps, marks)
-    curve = torch.stack(losses).cpu().tolist()
-    recent = curve[-50:]
-    print(f"final loss {sum(recent) / len(recent):.3f} nats/character (mean of the last {len(recent)} steps)")
-
-    args.out.mkdir(parents=True, exist_ok=True)
-    text = sample(model, letters, args.sample, device)
-    (args.out / "char_gpt.txt").write_text(text)
-    print("-" * 60, text, "-" * 60, sep="\n")
-    plot(curve, args.out / "char_gpt.png")
-    print(f"wrote {args.out / 'char_gpt.png'} and {args.out / 'char_gpt.txt'}")
-
-
-def print_speeds(eager_steps: int, steps: int, marks: dict) -> None:
-    """Steps per second as they are written, and traced; neither with its compilation."""
-    now, (first, switch, traced) = time.perf_counter(), marks.values()
-    rows = [
-        ("eager", (eager_steps - eager_steps // 4) / (switch - first)),
-        ("traced", (steps - eager_steps - 5) / (now - traced)),
-    ]
-    print("\n".join([f"{'':8s} steps/s", *[f"{name:8s} {speed:7.1f}" for name, speed in rows]]))
+    curve = train(train_step, args, args.batch * model.block)
+    save("char_gpt", sample(model, letters, args.sample, device), curve, args.out)
 
 
 def plot(curve, path: Path) -> None:

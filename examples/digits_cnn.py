@@ -7,11 +7,10 @@ Saves the best state dict (digits_cnn.pth) and a learning curve (digits_cnn.png)
 
 from __future__ import annotations
 
-import argparse
 import time
-from pathlib import Path
 
 import matplotlib
+from char_gpt import options, print_speeds
 from sklearn.datasets import load_digits
 from tqdm import tqdm
 
@@ -64,20 +63,34 @@ def accuracy(model: nn.Module, x, y) -> float:
     return right
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--trace", action="store_true", help="record the step once; prints steps/s beside eager ones")
-    parser.add_argument("--out", type=Path, default=Path("."))
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+def epochs(train_step, data, args, names):
+    """Go through ``data`` in batches; yields the means of what the step returns, one for each name, after every epoch.
 
+    With --trace the first five epochs are there to compare with, and a table of steps per second comes last.
+    """
+    traced = torch.jit.trace(train_step) if args.trace else train_step
+    batches, speeds = len(data[0]) // args.batch, {}
+    progress = tqdm(range(args.epochs), unit="epoch")
+    for epoch in progress:
+        order = torch.randperm(len(data[0])).to(args.device)
+        step = train_step if epoch < 5 else traced
+        total, started = 0.0, time.perf_counter()
+        for picked in order[: batches * args.batch].view(batches, args.batch):
+            total = total + step(*(rows[picked] for rows in data))
+        means = (total / batches).tolist()
+        kind = "eager" if step is train_step else "traced"
+        speeds[kind] = max(speeds.get(kind, 0.0), batches / (time.perf_counter() - started))
+        progress.set_postfix({name: f"{mean:.3f}" for name, mean in zip(names, means)})
+        yield means
+    if args.trace:
+        print_speeds(speeds)
+
+
+def main() -> None:
+    args = options(__doc__, epochs=15, batch=64).parse_args()
     torch.manual_seed(args.seed)
-    device = torch.device(args.device)
-    (x, y), (x_val, y_val) = load_data(device)
-    model = DigitsCNN().to(device)
+    (x, y), (x_val, y_val) = load_data(args.device)
+    model = DigitsCNN().to(args.device)
     criterion = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=args.epochs)
@@ -88,30 +101,18 @@ def main() -> None:
         loss = criterion(model(images), labels)
         loss.backward()
         optimizer.step()
-        return loss.detach()
+        return loss.detach().unsqueeze(0)
 
-    traced = torch.jit.trace(train_step) if args.trace else train_step
-    best, history, speeds = 0.0, [], {}
-    batches = len(x) // args.batch
-    for epoch in tqdm(range(args.epochs), unit="epoch"):
-        order = torch.randperm(len(x))
-        total, started = 0.0, time.perf_counter()
-        step = train_step if epoch < 3 else traced  # with --trace, the first epochs are there to compare with
-        for i in range(batches):
-            picked = order[i * args.batch : (i + 1) * args.batch]
-            total += step(x[picked], y[picked]).item()
-        speeds[step is traced] = max(speeds.get(step is traced, 0.0), batches / (time.perf_counter() - started))
+    best, history = 0.0, []
+    for (loss,) in epochs(train_step, (x, y), args, ("loss",)):
         scheduler.step()
         score = accuracy(model, x_val, y_val)
-        history.append((total / batches, score))
+        history.append((loss, score))
         if score > best:
             best = score
             torch.save(model.state_dict(), args.out / "digits_cnn.pth")
     model.load_state_dict(torch.load(args.out / "digits_cnn.pth"))
     print(f"best validation accuracy {best:.2%}; reloaded: {accuracy(model, x_val, y_val):.2%}")
-
-    if args.trace:
-        print(f"{'':8s} steps/s\n{'eager':8s} {speeds[False]:7.1f}\n{'traced':8s} {speeds[True]:7.1f}")
 
     figure, axis = plt.subplots(figsize=(6, 4))
     axis.plot([h[0] for h in history], label="training loss")

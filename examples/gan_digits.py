@@ -9,13 +9,9 @@ them a nearest-neighbour classifier, which saw the real digits only, takes for t
 
 from __future__ import annotations
 
-import argparse
-import time
-from pathlib import Path
-
-from digits_cnn import load_data
+from char_gpt import options
+from digits_cnn import epochs, load_data
 from sklearn.neighbors import KNeighborsClassifier
-from tqdm import tqdm
 from vae_digits import draw
 
 import rustorch as torch
@@ -56,17 +52,9 @@ class Judge(nn.Module):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--epochs", type=int, default=250)
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--trace", action="store_true", help="record the step once; prints steps/s beside eager ones")
-    parser.add_argument("--out", type=Path, default=Path("."))
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-
+    args = options(__doc__, epochs=250, batch=128).parse_args()
     torch.manual_seed(args.seed)
-    device = torch.device(args.device)
+    device = args.device
     (x, y), _ = load_data(device)
     make, judge = Generator().to(device), Judge().to(device)
     of_make = torch.optim.Adam(make.parameters(), lr=1e-3, betas=(0.5, 0.999))
@@ -89,22 +77,7 @@ def main() -> None:
         of_make.step()
         return torch.stack([judged, fooled]).detach()
 
-    traced = torch.jit.trace(train_step) if args.trace else train_step
-    batches, speeds = len(x) // args.batch, {}
-    progress = tqdm(range(args.epochs), unit="epoch")
-    for epoch in progress:
-        order = torch.randperm(len(x)).to(device)
-        step = train_step if epoch < 10 else traced  # with --trace, the first epochs are there to compare with
-        total, started = 0.0, time.perf_counter()
-        for i in range(batches):
-            picked = order[i * args.batch : (i + 1) * args.batch]
-            total = total + step(x[picked], y[picked])
-        judged, fooled = (total / batches).tolist()
-        speeds[step is traced] = max(speeds.get(step is traced, 0.0), batches / (time.perf_counter() - started))
-        progress.set_postfix(judge=f"{judged:.3f}", generator=f"{fooled:.3f}")
-    if args.trace:
-        print(f"{'':8s} steps/s\n{'eager':8s} {speeds[False]:7.1f}\n{'traced':8s} {speeds[True]:7.1f}")
-
+    *_, (judged, fooled) = epochs(train_step, (x, y), args, ("judge", "generator"))
     make.eval()
     labels = torch.arange(10, device=device).repeat_interleave(10)
     with torch.no_grad():

@@ -9,12 +9,9 @@ into --out. Nothing here is special to rustorch: with ``import torch`` instead, 
 
 from __future__ import annotations
 
-import argparse
-import time
 from pathlib import Path
 
-from char_gpt import batch_of, plot, print_speeds
-from tqdm import tqdm
+from char_gpt import batch_of, options, save, train
 
 import rustorch as torch
 import rustorch.nn as nn
@@ -77,21 +74,13 @@ def sample(model: CharLSTM, letters, length: int, device, prompt: str = "The ") 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--batch", type=int, default=32)
+    parser = options(__doc__, steps=600, batch=32, lr=4e-3)
     parser.add_argument("--block", type=int, default=64, help="characters per sequence")
-    parser.add_argument("--lr", type=float, default=4e-3)
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--sample", type=int, default=400, help="characters to generate")
-    parser.add_argument("--trace", action="store_true", help="record the step once; prints steps/s beside eager ones")
-    parser.add_argument("--out", type=Path, default=Path("."))
-    parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
 
     torch.manual_seed(args.seed)
-    generator = torch.Generator().manual_seed(args.seed)
-    device = torch.device(args.device)
+    generator, device = torch.Generator().manual_seed(args.seed), args.device
     letters, tokens, held_out = load_text()
     model = CharLSTM(len(letters)).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr, weight_decay=0.05)
@@ -108,32 +97,9 @@ def main() -> None:
         schedule.step()
         return loss.detach()
 
-    eager_steps = args.steps // 5 if args.trace else args.steps  # with --trace, the first steps are to compare with
-    step = torch.jit.trace(train_step) if args.trace else train_step
-    losses, started, marks = [], time.perf_counter(), {}
-    progress = tqdm(range(args.steps), unit="step", mininterval=1.0)
-    for i in progress:
-        if i in (eager_steps // 4, eager_steps, eager_steps + 5):
-            if losses:
-                losses[-1].item()  # wait for what was started
-            marks[i] = time.perf_counter()
-        losses.append(train_step() if i < eager_steps else step())
-        if i % 20 == 19:
-            speed = (i + 1) * args.batch * args.block / (time.perf_counter() - started)
-            progress.set_postfix(loss=f"{losses[-1].item():.3f}", tokens_s=f"{speed:,.0f}")
-    if args.trace:
-        print_speeds(eager_steps, args.steps, marks)
-    curve = torch.stack(losses).cpu().tolist()
-    recent = curve[-50:]
-    print(f"final loss {sum(recent) / len(recent):.3f} nats/character (mean of the last {len(recent)} steps)")
+    curve = train(train_step, args, args.batch * args.block)
     print(f"held-out loss {held_out_loss(model, held_out, device):.3f} nats/character")
-
-    args.out.mkdir(parents=True, exist_ok=True)
-    text = sample(model, letters, args.sample, device)
-    (args.out / "lstm_lm.txt").write_text(text)
-    print("-" * 60, text, "-" * 60, sep="\n")
-    plot(curve, args.out / "lstm_lm.png")
-    print(f"wrote {args.out / 'lstm_lm.png'} and {args.out / 'lstm_lm.txt'}")
+    save("lstm_lm", sample(model, letters, args.sample, device), curve, args.out)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,11 @@ Writes a picture of digits, their reconstructions, samples, and a walk between t
 
 from __future__ import annotations
 
-import argparse
-import time
 from pathlib import Path
 
 import matplotlib
-from digits_cnn import load_data
-from tqdm import tqdm
+from char_gpt import options
+from digits_cnn import epochs, load_data
 
 import rustorch as torch
 import rustorch.nn as nn
@@ -83,19 +81,10 @@ def draw(rows, labels, path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--trace", action="store_true", help="record the step once; prints steps/s beside eager ones")
-    parser.add_argument("--out", type=Path, default=Path("."))
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-
+    args = options(__doc__, epochs=60, batch=128).parse_args()
     torch.manual_seed(args.seed)
-    device = torch.device(args.device)
-    (x, _), (x_val, _) = load_data(device)
-    model = VAE().to(device)
+    (x, _), (x_val, _) = load_data(args.device)
+    model = VAE().to(args.device)
     optimizer = torch.optim.NAdam(model.parameters(), lr=2e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=args.epochs, eta_min=1e-4)
 
@@ -106,24 +95,15 @@ def main() -> None:
         optimizer.step()
         return torch.stack([loss, latent]).detach()
 
-    traced = torch.jit.trace(train_step) if args.trace else train_step
-    batches, speeds = len(x) // args.batch, {}
-    progress = tqdm(range(args.epochs), unit="epoch")
-    for epoch in progress:
-        order = torch.randperm(len(x)).to(device)
-        step = train_step if epoch < 5 else traced  # with --trace, the first epochs are there to compare with
-        total, started = 0.0, time.perf_counter()
-        for i in range(batches):
-            total = total + step(x[order[i * args.batch : (i + 1) * args.batch]])
-        loss, latent = (total / batches).tolist()
-        speeds[step is traced] = max(speeds.get(step is traced, 0.0), batches / (time.perf_counter() - started))
+    losses = []
+    for loss, _ in epochs(train_step, (x,), args, ("nats", "latent")):
+        losses.append(loss)
         schedule.step()
-        progress.set_postfix(nats=f"{loss:.2f}", latent=f"{latent:.2f}")
     with torch.no_grad():
         held_out, latent = (v.item() for v in bound(model, x_val))
-    print(f"training {loss:.2f} nats/picture; held out {held_out:.2f}, of them {latent:.2f} for the latent numbers")
-    if args.trace:
-        print(f"{'':8s} steps/s\n{'eager':8s} {speeds[False]:7.1f}\n{'traced':8s} {speeds[True]:7.1f}")
+    print(
+        f"training {losses[-1]:.2f} nats/picture; held out {held_out:.2f}, of them {latent:.2f} for the latent numbers"
+    )
     args.out.mkdir(parents=True, exist_ok=True)
     draw(rows_of(model, x_val[:12]), ["digits", "rebuilt", "samples", "a walk"], args.out / "vae_digits.png")
 

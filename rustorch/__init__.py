@@ -150,16 +150,14 @@ from rustorch.serialization import (
     load as load,
     save as save,
 )
-from rustorch.sparse import (
-    hspmm as hspmm,
-    smm as smm,
+from rustorch.sparse import hspmm as hspmm, smm as smm, sspaddmm as sspaddmm
+from rustorch.sparse.construct import (
     sparse_bsc_tensor as sparse_bsc_tensor,
     sparse_bsr_tensor as sparse_bsr_tensor,
     sparse_compressed_tensor as sparse_compressed_tensor,
     sparse_coo_tensor as sparse_coo_tensor,
     sparse_csc_tensor as sparse_csc_tensor,
     sparse_csr_tensor as sparse_csr_tensor,
-    sspaddmm as sspaddmm,
 )
 
 for _name in [

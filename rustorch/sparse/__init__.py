@@ -7,15 +7,7 @@ gradients of any order, tracing and the transforms need nothing of their own.
 from rustorch.sparse import rules as _rules
 from rustorch.sparse.checks import check_sparse_tensor_invariants as check_sparse_tensor_invariants
 from rustorch.sparse.compressed import SparseCompressed as SparseCompressed
-from rustorch.sparse.construct import (
-    LEGACY as _LEGACY,
-    sparse_bsc_tensor as sparse_bsc_tensor,
-    sparse_bsr_tensor as sparse_bsr_tensor,
-    sparse_compressed_tensor as sparse_compressed_tensor,
-    sparse_coo_tensor as sparse_coo_tensor,
-    sparse_csc_tensor as sparse_csc_tensor,
-    sparse_csr_tensor as sparse_csr_tensor,
-)
+from rustorch.sparse.construct import LEGACY as _LEGACY
 from rustorch.sparse.coo import SparseCoo as SparseCoo
 from rustorch.sparse.interop import from_scipy as from_scipy, to_scipy as to_scipy
 from rustorch.sparse.printing import sparse_repr as _sparse_repr

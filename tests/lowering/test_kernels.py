@@ -166,6 +166,7 @@ LOSSES = [
     ((5, 4), {"reduction": "none", "label_smoothing": 0.2}),
     ((5, 4), {"ignore_index": 1, "weighted": True}),
     ((6, 4), {"label_smoothing": 0.1, "ignore_index": 2, "weighted": True}),
+    ((3, 4, 2, 2), {"ignore_index": 1, "weighted": True, "reduction": "none"}),
 ]  # fmt: skip
 
 
@@ -193,6 +194,14 @@ def test_cross_entropy(shape, options):
     np.testing.assert_allclose(value, want.detach(), rtol=1e-10)
     np.testing.assert_allclose(gradient, torch.autograd.grad(want, tx, torch.tensor(ct))[0], atol=1e-12)
     np.testing.assert_allclose(closed, derived, atol=1e-12)
+
+
+def test_cross_entropy_sums_over_classes_for_the_softmax_only():
+    """Loss and gradient: a maximum and a sum each, which XLA merges; the target's distribution is never summed."""
+    x, t = jnp.zeros((5, 4)), jnp.zeros(5, jnp.int32)
+    text = str(jax.make_jaxpr(lambda x: (K.cross_entropy(x, t), K.cross_entropy_vjp(1.0 * x[0, 0], x, t)))(x))
+    assert text.count("reduce_max[") == 2
+    assert text.count("reduce_sum[axes=(1,)") == 2
 
 
 def test_max_pool_ties_nans_and_indices():

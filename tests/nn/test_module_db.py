@@ -16,7 +16,7 @@ from torch.testing._internal.common_modules import module_db
 import rustorch
 
 # What is not compared, and why.
-EXCEPTIONS = {"LinearCrossEntropyLoss": "no module yet; its functional's tests are in tests/ops"}
+EXCEPTIONS = {}
 if not hasattr(rustorch.nn.functional, "fractional_max_pool2d"):
     EXCEPTIONS |= dict.fromkeys(["FractionalMaxPool2d", "FractionalMaxPool3d"], "the functional is missing")
 ENTRIES = [m for m in module_db if m.module_cls.__name__ not in EXCEPTIONS]

@@ -13,7 +13,7 @@ The recomputed ``xhat`` is merged with the forward's by XLA: the expressions are
 
 from jax import lax
 
-from .sums import column_sum, once, row_sum, wide
+from .sums import column_sum, once, row_dot, row_sum, wide
 from .windows import channels_first, channels_last
 
 
@@ -42,14 +42,15 @@ def layer_norm_vjp(ct, x, weight=None, bias=None, *, dims=1, eps=1e-5, needs=(Tr
     n = _size(tail)
     xhat, rstd = _rows(x.reshape(-1, n), eps)
     g = ct.reshape(-1, n).astype(xhat.dtype)
-    dx = dw = db = None
+    scaled, dx, dw, db = g * xhat, None, None, None  # the one product that is stored: rows and columns of it are summed
     if needs[0]:
-        h = g if weight is None else g * weight.reshape(n).astype(g.dtype)
-        pull = (row_sum(h * xhat) / n)[:, None]
-        dx = (rstd * (h - (row_sum(h) / n)[:, None] - xhat * pull)).reshape(x.shape)
+        w = None if weight is None else weight.reshape(n).astype(g.dtype)
+        h = g if w is None else g * w
+        pull = (row_dot(scaled, w) / n)[:, None]
+        dx = (rstd * (h - (row_dot(g, w) / n)[:, None] - xhat * pull)).reshape(x.shape)
         dx = dx.astype(x.dtype)
     if needs[1] and weight is not None:
-        dw = column_sum(g * xhat).reshape(tail).astype(weight.dtype)
+        dw = column_sum(scaled).reshape(tail).astype(weight.dtype)
     if needs[2] and bias is not None:
         db = column_sum(g).reshape(tail).astype(bias.dtype)
     return dx, dw, db

@@ -23,10 +23,16 @@ def wide(dtype) -> jnp.dtype:
 
 def row_sum(x):
     """Sum over the last axis: ``(..., n) -> (...)``, accumulated in ``wide(x.dtype)``."""
+    return row_dot(x, None)
+
+
+def row_dot(x, v):
+    """Sum of ``x (..., n)`` times ``v (n,)`` over the last axis; the products are not stored. ``None`` is ones."""
     x = x.astype(wide(x.dtype))
     if not on_cpu() or not jnp.issubdtype(x.dtype, jnp.floating):
-        return x.sum(-1)
-    return lax.dot_general(x, jnp.ones(x.shape[-1], x.dtype), (((x.ndim - 1,), (0,)), ((), ())))
+        return (x if v is None else x * v).sum(-1)
+    v = jnp.ones(x.shape[-1], x.dtype) if v is None else v.astype(x.dtype)
+    return lax.dot_general(x, v, (((x.ndim - 1,), (0,)), ((), ())))
 
 
 def column_sum(x):

@@ -9,7 +9,7 @@ from rustorch.eager.recorder import apply
 from rustorch.eager.state import local
 from rustorch.errors import RustorchRuntimeError
 from rustorch.lowering.table import TABLE
-from rustorch.sparse import sparse_coo_tensor
+from rustorch.sparse.construct import sparse_coo_tensor
 
 _ONE_HOT = TABLE["one_hot_known"]
 

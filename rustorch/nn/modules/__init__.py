@@ -74,6 +74,7 @@ from rustorch.nn.modules.lazy_layers import (
     LazyInstanceNorm3d,
 )  # fmt: skip
 from rustorch.nn.modules.linear import Bilinear, Identity, LazyLinear, Linear, NonDynamicallyQuantizableLinear
+from rustorch.nn.modules.linear_loss import LinearCrossEntropyLoss, LinearCrossEntropyOptions
 from rustorch.nn.modules.loss import (
     BCELoss,
     BCEWithLogitsLoss,
