@@ -4,7 +4,7 @@ from itertools import islice
 
 import numpy as np
 import torch
-from derivative_calls import RANDOM, SPELLED, few
+from derivative_calls import RANDOM, SPELLED, few, pool_samples
 from derivative_oracle import lookup, to_rustorch
 from torch.testing._internal.common_device_type import toleranceOverride
 from torch.testing._internal.common_methods_invocations import op_db
@@ -84,11 +84,14 @@ class Entry:
         return found if limit is None else few(found, limit)
 
     def _settled(self, sample):
-        """The sample without dropout, which draws."""
+        """The sample without dropout, and with fractional pooling's windows: both would be drawn."""
         if "dropout_p" in sample.kwargs:
             sample.kwargs = {**sample.kwargs, "dropout_p": 0.0}
         if self.name == "nn.functional.multi_head_attention_forward":
             sample.args = (*sample.args[:9], 0.0, *sample.args[10:])
+        if self.name.startswith("nn.functional.fractional_max_pool"):
+            drawn = pool_samples(sample.input, 2 if self.name.endswith("2d") else 3)
+            sample.kwargs = {"_random_samples": drawn, **sample.kwargs}
         return sample
 
     def exact(self, sample):

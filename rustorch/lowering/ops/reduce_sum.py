@@ -288,6 +288,8 @@ def sum_to_size(input, size: Dims):
         raise ShapeMismatchError(
             f"size {{{list(size)}}} is not expandable to size {{{list(input.shape)}}}.", Size(input.shape), Size(size)
         )
+    if not size or size != input.shape:
+        input = input.astype(jnp.int64) if dtype_of(input).kind < FLOATING else input
     return sum_to(input, size)
 
 
