@@ -11,11 +11,7 @@ torch._scaled_mm_v2 torch.ops.aten._efficient_attention_forward torch.ops.aten._
 """.split()
 )  # the jiterator compiles CUDA source; the others have no CPU form in PyTorch but _scaled_mm_v2, which is private
 
-_CHAIN = "products in a row, each rounded to 16 bits: now one result is nearer to the exact one, now the other"
-
 EXCEPTIONS: dict[tuple[str, str], str] = {
-    ("nn.functional.multi_head_attention_forward", "float16"): _CHAIN,
-    ("nn.functional.multi_head_attention_forward", "bfloat16"): _CHAIN,
     ("chalf", "*"): "complex32 is complex64 here",
     ("complex", "float16"): "complex32 is complex64 here",
     ("view_as_complex", "float16"): "complex32 is complex64 here",

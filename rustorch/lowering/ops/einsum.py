@@ -194,7 +194,8 @@ def cdist(x1, x2, p=2, by_product=False):
 
 
 def _by_product(x, y):
-    squares = (x * x).sum(-1)[..., :, None] + (y * y).sum(-1)[..., None, :] - 2 * (x @ jnp.swapaxes(y, -1, -2))
+    product = -2 * (x @ jnp.swapaxes(y, -1, -2))  # first, so that the larger numbers are rounded last
+    squares = product + (x * x).sum(-1)[..., :, None] + (y * y).sum(-1)[..., None, :]
     return length(jnp.maximum(squares, 0))
 
 

@@ -57,7 +57,7 @@ def fractional_max_pool(input, samples, kernel_size: tuple, output_size: tuple):
     for offset in np.ndindex(*kernel_size):
         place = 0
         for d in range(rank):
-            at = (starts[d] + offset[d]).reshape(*x.shape[:2], *(-1 if i == d else 1 for i in range(rank)))
+            at = (starts[d] + offset[d]).reshape(*x.shape[:2], *(output_size[d] if i == d else 1 for i in range(rank)))
             place = place * space[d] + at
         places.append(place)
     places = jnp.stack(jnp.broadcast_arrays(*places), -1)

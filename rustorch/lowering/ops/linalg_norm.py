@@ -51,7 +51,7 @@ def matrix_p_norm(A, ord, dim, keepdim, name="linalg.matrix_norm"):
     floating(A, name, low_precision=ord != "nuc" and not (isinstance(ord, int) and abs(ord) == 2))
     if isinstance(ord, str) and ord == "nuc" or isinstance(ord, int) and abs(ord) == 2:
         s = singular_values(jnp.moveaxis(A, (rows, columns), (-2, -1)))
-        out = s.sum(-1) if ord == "nuc" else s.max(-1) if ord > 0 else s.min(-1)
+        out = s.sum(-1) if ord == "nuc" else s.max(-1, initial=0) if ord > 0 else s.min(-1)
         return jnp.expand_dims(out, tuple(sorted((rows, columns)))) if keepdim else out
     if isinstance(ord, int) and abs(ord) == 1:
         down, across, largest = rows, columns, ord > 0
@@ -60,7 +60,9 @@ def matrix_p_norm(A, ord, dim, keepdim, name="linalg.matrix_norm"):
     else:
         raise RustorchRuntimeError(f"{name}: Order {ord} not supported.")
     sums = magnitude(widened(A)).sum(down, keepdims=True)
-    out = (sums.max if largest else sums.min)(across, keepdims=True).astype(dtype_of(A).to_real().numpy)
+    out = (sums.max(across, keepdims=True, initial=0) if largest else sums.min(across, keepdims=True)).astype(
+        dtype_of(A).to_real().numpy
+    )
     return out if keepdim else jnp.squeeze(out, (rows, columns))
 
 

@@ -290,7 +290,8 @@ def sum_to_size(input, size: Dims):
         )
     if not size or size != input.shape:
         input = input.astype(jnp.int64) if dtype_of(input).kind < FLOATING else input
-    return sum_to(input, size)
+        return sum_to(input, size)
+    return input
 
 
 @reduction(differentiable=False, name="all")

@@ -19,6 +19,7 @@ from rustorch.lowering.ops._common import (
     unsupported,
     widened,
 )
+from rustorch.lowering.ops.pointwise_explog import log_of_sum
 from rustorch.lowering.platform import on_cpu
 from rustorch.lowering.table import Number, op
 
@@ -83,7 +84,13 @@ def logcumsumexp(input, dim: int):
     """The logarithm of the running sum of exponentials along ``dim``."""
     x = as_float(input)
     dim = wrap_dim(dim, x.ndim)
-    return lax.cumlogsumexp(widened(x), dim).astype(x.dtype) if x.ndim else x
+    if not x.ndim or not x.size:
+        return x
+    if is_complex(x):  # XLA's would leave the branch of the logarithm that the sums run on
+        rows = jnp.moveaxis(x, dim, 0)
+        _, out = lax.scan(lambda sum_, row: (log_of_sum(row, sum_),) * 2, jnp.full_like(rows[0], -jnp.inf), rows)
+        return jnp.moveaxis(out, 0, dim)
+    return lax.cumlogsumexp(widened(x), dim).astype(x.dtype)
 
 
 def _in_turn(combine, parts, dim):
