@@ -256,6 +256,9 @@ def arange(
     start, end, step = (_number(x) for x in (start, end, step))
     _check_range(start, end, step)
     kind = _range_dtype((start, end, step), dtype, out)
+    if kind is dtypes.int64:
+        start, end, step = int(start), int(end), int(step)
+        check(step, "step must be nonzero")
     count = _count(start, end, step)
     if kind.kind < FLOATING:
         if out is not None and not int(step):

@@ -6,6 +6,9 @@ record a gather at those positions, so that gradients flow where PyTorch's do.
 
 from __future__ import annotations
 
+import functools
+import math
+
 import numpy as np
 
 from rustorch import dtypes
@@ -164,7 +167,7 @@ def _edges(array, low, high, name, around=1):
         check(np.isfinite(low) and np.isfinite(high), f"{name}: range of [{_plain(low)}, {_plain(high)}] is not finite")
     check(np.isfinite(low) and np.isfinite(high), f"{name}: range of [{_plain(low)}, {_plain(high)}] is not finite")
     if low == high:
-        low, high = low - around, high + around
+        low, high = (low - around, high + around) if array.size or around == 1 else (low, low + 1)
     check(low < high, f"{name}: max must be larger than min")
     return float(low), float(high)
 
@@ -257,17 +260,26 @@ def _counts(repeats):
 def histogramdd(input, bins, *, range=None, weight=None, density=False):
     """Counts in boxes of the space whose points are the rows of ``input``, and the edges per axis."""
     array = host(input)
-    points = array.reshape(-1, array.shape[-1]).astype(np.float64)
-    sizes = (
-        [int(bins)] * points.shape[1]
-        if isinstance(bins, int)
-        else [host(b) if isinstance(b, Tensor) else int(b) for b in bins]
-    )
-    limits = None if range is None else np.asarray(range, float).reshape(-1, 2)
+    points = array.reshape(math.prod(array.shape[:-1]), array.shape[-1])
+    sizes = [bins] * points.shape[1] if isinstance(bins, int) else bins
+    limits = np.zeros((points.shape[1], 2)) if range is None else np.asarray(range, float).reshape(-1, 2)
     if len(sizes) != points.shape[1]:
         raise RustorchRuntimeError(
             f"torch.histogramdd(): expected {points.shape[1]} numbers of bins. Received: {len(sizes)}"
         )
-    counts, edges = np.histogramdd(points, sizes, limits, density, None if weight is None else host(weight).reshape(-1))
+    edges, box, inside = [], 0, np.ones(len(points), bool)
+    for at, size, ends in zip(points.T, sizes, limits):
+        if isinstance(size, Tensor):
+            edge = host(size)
+        else:
+            edge = np.linspace(*_edges(at, *ends, "torch.histogramdd", 0.5), int(size) + 1).astype(array.dtype)
+        inside &= (at >= edge[0]) & (at <= edge[-1])
+        box = box * (len(edge) - 1) + np.clip(np.searchsorted(edge, at, "right") - 1, 0, len(edge) - 2)
+        edges.append(edge)
+    weights = None if weight is None else host(weight).reshape(-1)[inside]
+    shape = tuple(len(e) - 1 for e in edges)
+    counts = np.bincount(box[inside], weights, math.prod(shape)).reshape(shape)
+    if density:
+        counts = counts / (counts.sum() * functools.reduce(np.multiply.outer, [np.diff(e) for e in edges]))
     fields = return_type("histogramdd", ("hist", "bin_edges"))
     return fields(_as(counts, input), tuple(_as(e, input) for e in edges))

@@ -175,6 +175,7 @@ def packed_lu(A, pivot=True, get_infos=False, out=None):
 def unravel_index(indices, shape):
     """The coordinates in a tensor of ``shape`` of flat positions, one tensor per dimension."""
     sizes, coordinates = (shape,) if isinstance(shape, int) else tuple(shape), []
+    indices = indices.to(dtypes.int64)
     for n in reversed(sizes):
         coordinates.append(indices % n)
         indices = indices // n

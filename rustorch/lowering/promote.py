@@ -76,6 +76,8 @@ def cast(x, dtype: DType):
     if isinstance(x, int) and dtype.kind == INTEGER:
         return jnp.asarray(np.asarray(x, np.int64).astype(target))  # what does not fit wraps around, as at run time
     if isinstance(x, (bool, int, float, complex)):
+        if dtype.kind == INTEGER and not isinstance(x, complex) and abs(x) < 2**63:
+            return jnp.asarray(np.int64(x).astype(target))  # wraps, as in PyTorch
         return jnp.asarray(x, target)
     if x.dtype == target:
         return jax.lax.convert_element_type(x, target) if x.weak_type else x
@@ -111,8 +113,33 @@ def broadcast_shape(*shapes) -> tuple[int, ...]:
     return first
 
 
+_ROUGH = (dtypes.float16, dtypes.bfloat16)
+
+
+def opmath(dtype: DType) -> DType:
+    """The type to compute several steps in, PyTorch's ``opmath``: float32 for 16-bit floats."""
+    return dtypes.float32 if dtype in _ROUGH else dtype
+
+
+def _operand(x, dtype: DType):
+    """``x`` as an operand of a computation in ``dtype``; a number keeps its digits in that of 16-bit floats."""
+    if dtype not in _ROUGH:
+        return cast(x, dtype)
+    return cast(x if is_number(x) else cast(x, dtype), dtypes.float32)
+
+
+def _rounded(out, dtype: DType):
+    """Results of a computation in float32 as 16-bit floats; a bool or integer result stays."""
+    if isinstance(out, tuple):
+        return tuple([_rounded(x, dtype) for x in out])
+    return out.astype(dtype.numpy) if out.dtype == np.float32 else out
+
+
 def promoting(body, mode: str):
-    """Wrap a body so that its array operands arrive broadcastable and in one dtype."""
+    """Wrap a body so that its array operands arrive broadcastable and in one dtype.
+
+    16-bit floats are computed in float32 and rounded once, as in PyTorch.
+    """
     code = body.__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     hints = body.__annotations__
@@ -127,10 +154,11 @@ def promoting(body, mode: str):
         dtype = result_dtype(*operands)
         if mode == "float" and dtype.kind < FLOATING:
             dtype = dtypes.get_default_dtype()
-        cast_args = [a if a is None else cast(a, dtype) for a in args[:count]]
+        rough = dtype in _ROUGH and mode != "bool"
+        cast_args = [a if a is None else (_operand if rough else cast)(a, dtype) for a in args[:count]]
         broadcast_shape(*[getattr(x, "shape", ()) for x in operands])
         out = body(*cast_args, *args[count:], **kwargs)
-        return out
+        return _rounded(out, dtype) if rough else out
 
     lower.__name__ = body.__name__
     return lower

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from rustorch.eager import ops
 from rustorch.masked.filling import canonical, filled
-from rustorch.masked.reductions import _summed, norm
+from rustorch.masked.reductions import norm
 
 
 def _running(name, input, dim, dtype, mask):
-    dtype, d = _summed(dtype, input), canonical(dim, input.ndim)[0]
+    dtype, d = dtype or input.dtype, canonical(dim, input.ndim)[0]
     return getattr(ops, name)(filled(name, input, mask), d, dtype=dtype).to(dtype)
 
 

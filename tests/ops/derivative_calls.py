@@ -105,7 +105,7 @@ class Entry:
             spelled = {"ours": given(rustorch), "theirs": given(torch)}
         args, kwargs = sample.args, dict(sample.kwargs)
         if self.name.startswith("nn.functional.fractional_max_pool"):
-            kwargs.setdefault("_random_samples", _samples(sample.input, 2 if self.name.endswith("2d") else 3))
+            kwargs.setdefault("_random_samples", pool_samples(sample.input, 2 if self.name.endswith("2d") else 3))
         if "dropout_p" in kwargs:
             kwargs["dropout_p"] = 0.0
         if self.name == "nn.functional.multi_head_attention_forward":
@@ -116,7 +116,7 @@ class Entry:
         )  # fmt: skip
 
 
-def _samples(image, rank):
+def pool_samples(image, rank):
     """Where fractional pooling puts its windows, which it would draw."""
     planes = image.shape[:-rank] if image.ndim == rank + 2 else (1, *image.shape[:-rank])
     return torch.rand(*planes, rank, dtype=image.dtype)

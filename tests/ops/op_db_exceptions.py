@@ -13,6 +13,8 @@ torch._scaled_mm_v2 torch.ops.aten._efficient_attention_forward torch.ops.aten._
 
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("chalf", "*"): "complex32 is complex64 here",
+    ("complex", "float16"): "complex32 is complex64 here",
+    ("view_as_complex", "float16"): "complex32 is complex64 here",
     ("narrow_copy", "errors"): "an IndexError for a dimension out of range, where PyTorch has an assertion of its own",
     ("sparse.sampled_addmm", "out"): "sparse products have no out=",
 }

@@ -87,6 +87,22 @@ def test_all_samples(name, form):
     assert not wrong or excused(name, form), wrong
 
 
+# Where 16-bit floats need more digits inside than their own, and where small integers wrap or sum to larger ones.
+TELLING = """
+add addcdiv addcmul asinh baddbmm cumsum cumulative_trapezoid diff einsum exp2 full_like index_add ldexp lerp linalg.matrix_norm
+log1p logaddexp masked.cumsum matrix_exp nn.functional.bilinear nn.functional.conv1d nn.functional.grid_sample
+nn.functional.huber_loss nn.functional.interpolate-bicubic nn.functional.margin_ranking_loss nn.functional.pairwise_distance
+nn.functional.scaled_dot_product_attention nn.functional.upsample_bilinear scalar_tensor special.xlog1py special.zeta
+sum_to_size trapezoid unravel_index _upsample_bilinear2d_aa
+""".split()
+
+
+@pytest.mark.parametrize("name", TELLING)
+def test_telling_dtypes(name):
+    found = run(BY_ID[name], dict.fromkeys(MORE_DTYPES, 2))
+    assert not any(found.values()), found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("form", MORE_DTYPES)
 @pytest.mark.parametrize("name", BY_ID)

@@ -14,7 +14,12 @@ from .attention import (
     softmax as softmax,
     softmax_vjp as softmax_vjp,
 )
-from .conv import conv as conv, conv_input_gradient as conv_input_gradient, conv_vjp as conv_vjp
+from .conv import (
+    conv as conv,
+    conv_input_gradient as conv_input_gradient,
+    conv_vjp as conv_vjp,
+    in_full as in_full,
+)
 from .embedding import embedding as embedding, embedding_vjp as embedding_vjp
 from .gelu import erf as erf, erf_vjp as erf_vjp, gelu as gelu, gelu_vjp as gelu_vjp
 from .linear import linear as linear, linear_vjp as linear_vjp

@@ -12,6 +12,7 @@ import math
 import jax.numpy as jnp
 from jax import lax
 
+from ..platform import on_cpu
 from .sums import row_sum, sum_to, wide
 
 
@@ -43,17 +44,20 @@ def log_softmax_vjp(ct, x, axis=-1, *, needs=(True,)):
     return ((g - y * g.sum(axis, keepdims=True)).astype(x.dtype),)
 
 
-def _batched(a, b, i, j):
-    """Contract axis ``i`` of ``a`` with axis ``j`` of ``b``; all leading axes are batch."""
+def _batched(a, b, i, j, kind=None):
+    """Contract axis ``i`` of ``a`` with axis ``j`` of ``b``, summed in ``kind``; all leading axes are batch."""
     n = a.ndim
     batch = tuple(range(n - 2))
-    return lax.dot_general(a, b, (((n + i,), (n + j,)), (batch, batch)))
+    return lax.dot_general(a, b, (((n + i,), (n + j,)), (batch, batch)), preferred_element_type=kind)
 
 
 def _weights(q, k, mask, causal, scale):
     """The attention probabilities (..., L, S); a row that sees no key is all zero, as torch's."""
     kind = wide(q.dtype)
-    scores = _batched((q * jnp.asarray(scale, q.dtype)), k, -1, -1).astype(kind)
+    if kind == q.dtype:
+        scores = _batched(q * jnp.asarray(scale, kind), k, -1, -1)
+    else:
+        scores = _batched(q, k, -1, -1, kind) * jnp.asarray(scale, kind)
     rows = scores.shape[-2:]
     if causal:
         shape = (1,) * (scores.ndim - 2) + rows
@@ -81,7 +85,10 @@ def attention(q, k, v, mask=None, keep=None, *, causal=False, scale=None):
     """
     scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
     p = _weights(q, k, mask, causal, scale)
-    return _batched((p if keep is None else p * keep).astype(q.dtype), v, -1, -2)
+    p = p if keep is None else p * keep
+    if on_cpu():  # 16-bit floats are no faster there, so that the probabilities need not be rounded
+        return _batched(p, v.astype(p.dtype), -1, -2).astype(q.dtype)
+    return _batched(p.astype(q.dtype), v, -1, -2)
 
 
 def attention_vjp(ct, q, k, v, mask=None, keep=None, *, causal=False, scale=None, needs=(True, True, True, False)):

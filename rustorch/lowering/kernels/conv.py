@@ -125,10 +125,17 @@ def conv(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
     ``padding`` is an int, one int an axis, or one (before, after) pair an axis.
     """
     geometry = _settings(weight, stride, padding, dilation)
+    dtype = x.dtype
+    x, weight, bias = in_full(x, weight, bias)
     y = _forward(channels_last(x), weight, *geometry, groups)
-    y = y if bias is None else y + bias
+    y = (y if bias is None else y + bias).astype(dtype)
     cheap = _form(x, weight, *geometry[:2], groups) in ("outer", "depthwise")
     return channels_first(once(y) if cheap else y)
+
+
+def in_full(*tensors):
+    """16-bit floats as float32 on the CPU, which is no faster with them, so that results are rounded once."""
+    return tuple(t if t is None or not on_cpu() else t.astype(wide(t.dtype)) for t in tensors)
 
 
 def conv_vjp(ct, x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1, needs=(True,) * 3):

@@ -10,11 +10,12 @@ import math
 
 from jax import lax
 
-from .sums import column_sum
+from ..platform import on_cpu
+from .sums import column_sum, wide
 
 
-def _dot(a, b, i, j):
-    return lax.dot_general(a, b, (((i,), (j,)), ((), ())))
+def _dot(a, b, i, j, kind=None):
+    return lax.dot_general(a, b, (((i,), (j,)), ((), ())), preferred_element_type=kind)
 
 
 def _rows(x):
@@ -24,9 +25,11 @@ def _rows(x):
 
 def linear(x, weight, bias=None):
     """``x (..., in)``, ``weight (out, in)``, ``bias (out,)`` -> ``(..., out)``."""
-    y = _dot(_rows(x), weight, 1, 1)
-    if bias is not None:
-        y = y + bias
+    if bias is None:
+        y = _dot(_rows(x), weight, 1, 1)
+    else:  # accelerators add the bias in the product's kernel; here a 16-bit product is not rounded before
+        y = _dot(_rows(x), weight, 1, 1, wide(x.dtype) if on_cpu() else None)
+        y = (y + bias).astype(x.dtype)
     return y.reshape(*x.shape[:-1], weight.shape[0])
 
 

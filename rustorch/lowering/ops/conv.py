@@ -172,6 +172,7 @@ def _conv_transpose(rank, input, weight, bias, *geometry):
     _check(rank, input, weight, bias, True, geometry[3])
     settings, shape = _transposed_geometry(rank, input, weight, *geometry)
     x = input if input.ndim == rank + 2 else input[None]
+    x, weight, bias = kernels.in_full(x, weight, bias)
     if is_inexact(x):
         y = kernels.conv_input_gradient(x, weight, (x.shape[0], *shape), **settings)
     else:  # no transpose is defined for integers; as doubles they are exact
@@ -179,7 +180,7 @@ def _conv_transpose(rank, input, weight, bias, *geometry):
         y = jnp.rint(kernels.conv_input_gradient(*parts, (x.shape[0], *shape), **settings)).astype(x.dtype)
     if bias is not None:
         y = y + bias.reshape((-1,) + (1,) * rank)
-    return y if input.ndim == rank + 2 else y[0]
+    return (y if input.ndim == rank + 2 else y[0]).astype(input.dtype)
 
 
 def _conv_transpose_rule(rank):

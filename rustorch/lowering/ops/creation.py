@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from rustorch.dtypes import DType
+from rustorch.dtypes import INTEGER, DType
 from rustorch.lowering.ops._common import cast
 from rustorch.lowering.table import Number, creation
 
@@ -42,7 +42,10 @@ def _spaced(start, end, steps, dtype):
     kind = jnp.dtype(dtype.numpy)
     if jnp.issubdtype(kind, jnp.integer) or kind in (jnp.float16, jnp.bfloat16):
         kind = jnp.dtype(jnp.float32 if kind in (jnp.float16, jnp.bfloat16) else jnp.float64)
-    start, end = jnp.asarray(start).astype(kind), jnp.asarray(end).astype(kind)
+    start, end = (
+        cast(jnp.asarray(x), dtype).astype(kind) if dtype.kind == INTEGER else jnp.asarray(x).astype(kind)
+        for x in (start, end)
+    )
     if steps == 1:
         return start.reshape(1)
     step = (end - start) / (steps - 1)
@@ -61,7 +64,10 @@ def linspace_(start: Number, end: Number, steps: int, dtype: DType):
 def logspace_(start: Number, end: Number, steps: int, base: Number, dtype: DType):
     """``base`` to the powers of ``linspace(start, end, steps)``."""
     powers = _spaced(start, end, steps, dtype)
-    return cast(jnp.power(jnp.asarray(base).astype(powers.dtype), powers), dtype)
+    out = jnp.power(jnp.asarray(base).astype(powers.dtype), powers)
+    if dtype.kind == INTEGER:  # 10 ** 3 must not come out below 1000
+        out = jnp.where(jnp.abs(out - jnp.round(out)) < 1e-12 * out, jnp.round(out), out)
+    return cast(out, dtype)
 
 
 @creation(name="eye", **_INNER)
@@ -112,21 +118,24 @@ def gaussian_window_(n: int, std: Number, periodic: bool, dtype: DType):
     """``exp(-(x / std)^2 / 2)`` around the middle."""
     span = n if periodic else n - 1
     x = lax.iota(jnp.float64, n) - span / 2
-    return jnp.exp(-jnp.square(x / jnp.asarray(std, jnp.float64)) / 2).astype(dtype.numpy)
+    out = jnp.exp(-jnp.square(x / jnp.asarray(std, jnp.float64)) / 2)
+    return (out if n > 1 else jnp.ones(n)).astype(dtype.numpy)
 
 
 @creation(name="exponential_window", **_INNER)
 def exponential_window_(n: int, center: Number, tau: Number, dtype: DType):
     """``exp(-|x - center| / tau)``."""
     x = lax.iota(jnp.float64, n) - jnp.asarray(center, jnp.float64)
-    return jnp.exp(-jnp.abs(x) / jnp.asarray(tau, jnp.float64)).astype(dtype.numpy)
+    out = jnp.exp(-jnp.abs(x) / jnp.asarray(tau, jnp.float64))
+    return (out if n > 1 else jnp.ones(n)).astype(dtype.numpy)
 
 
 @creation(name="cosine_arch_window", **_INNER)
 def cosine_arch_window_(n: int, periodic: bool, dtype: DType):
     """``sin(pi (i + 1/2) / n)``."""
     span = (n + 1 if periodic else n) or 1
-    return jnp.sin((lax.iota(jnp.float64, n) + 0.5) * (np.pi / span)).astype(dtype.numpy)
+    out = jnp.sin((lax.iota(jnp.float64, n) + 0.5) * (np.pi / span))
+    return (out if n > 1 else jnp.ones(n)).astype(dtype.numpy)
 
 
 @creation(name="triangle_indices", **_INNER)

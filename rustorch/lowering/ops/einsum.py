@@ -8,6 +8,7 @@ import numpy as np
 from jax import lax
 
 from rustorch import dtypes
+from rustorch.dtypes import FLOATING
 from rustorch.errors import DTypeError, ShapeMismatchError, check, wrap_dim
 from rustorch.lowering.ops._common import length, magnitude
 from rustorch.lowering.ops.matmul import conj, same_dtype
@@ -98,8 +99,13 @@ def einsum(equation, operands):
     parts = [_squeezed(t, x, sizes) for t, x in zip(terms, operands)]
     if "..." in equation and "..." not in output:
         parts, output = _without_ellipsis(parts, output)
+    kind = operands[0].dtype
+    if dtype_of(operands[0]).kind < FLOATING and any(
+        sum(c in t for t, _ in parts) == 1 for t, _ in parts for c in set(t) - set(output)
+    ):
+        kind = jnp.int64  # a label of one operand alone is summed
     equation = ",".join(t for t, _ in parts) + "->" + output
-    return jnp.einsum(equation, *(x for _, x in parts), preferred_element_type=operands[0].dtype)
+    return jnp.einsum(equation, *(x for _, x in parts), preferred_element_type=kind)
 
 
 def _without_ellipsis(parts, output):
@@ -188,7 +194,8 @@ def cdist(x1, x2, p=2, by_product=False):
 
 
 def _by_product(x, y):
-    squares = (x * x).sum(-1)[..., :, None] + (y * y).sum(-1)[..., None, :] - 2 * (x @ jnp.swapaxes(y, -1, -2))
+    product = -2 * (x @ jnp.swapaxes(y, -1, -2))  # first, so that the larger numbers are rounded last
+    squares = product + (x * x).sum(-1)[..., :, None] + (y * y).sum(-1)[..., None, :]
     return length(jnp.maximum(squares, 0))
 
 

@@ -55,16 +55,17 @@ def fractional_max_pool(input, samples, kernel_size: tuple, output_size: tuple):
     starts = [_starts(samples[..., s], n, out, k) for s, n, out, k in zip(order, space, output_size, kernel_size)]
     places = []
     for offset in np.ndindex(*kernel_size):
-        flat = 0
+        place = 0
         for d in range(rank):
-            at = (starts[d] + offset[d]).reshape(*x.shape[:2], *(-1 if i == d else 1 for i in range(rank)))
-            flat = flat * space[d] + at
-        places.append(flat)
+            at = (starts[d] + offset[d]).reshape(*x.shape[:2], *(output_size[d] if i == d else 1 for i in range(rank)))
+            place = place * space[d] + at
+        places.append(place)
     places = jnp.stack(jnp.broadcast_arrays(*places), -1)
-    seen = jnp.take_along_axis(x.reshape(*x.shape[:2], -1), places.reshape(*x.shape[:2], -1), 2)
+    flat = x.reshape(*x.shape[:2], math.prod(space))
+    seen = jnp.take_along_axis(flat, places.reshape(*x.shape[:2], math.prod(places.shape[2:])), 2)
     best = jnp.argmax(seen.reshape(places.shape), -1)
     index = jnp.take_along_axis(places, best[..., None], -1)[..., 0]
-    out = jnp.take_along_axis(x.reshape(*x.shape[:2], math.prod(space)), index.reshape(*x.shape[:2], -1), 2)
+    out = jnp.take_along_axis(flat, index.reshape(*x.shape[:2], math.prod(index.shape[2:])), 2)
     out = out.reshape(index.shape)
     return (out, index) if input.ndim == rank + 2 else (out[0], index[0])
 

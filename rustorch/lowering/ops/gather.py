@@ -61,7 +61,7 @@ def along(input, index, dim):
 def gather(input, dim: int, index, *, sparse_grad: bool = False):
     """Picks along ``dim``: ``out[i][j] = input[index[i][j]][j]`` for ``dim`` 0."""
     dim = wrap_dim(dim, input.ndim)
-    if index.size == 0 and index.ndim != input.ndim:
+    if index.size == 0:  # of any dtype
         return jnp.zeros(index.shape, input.dtype)
     check_index(index, "gather")
     check_fits(index, input, dim)

@@ -10,12 +10,12 @@ from rustorch.errors import DTypeError, RustorchRuntimeError, ShapeMismatchError
 from rustorch.lowering.promote import dtype_of
 
 
-def floating(A, name):
-    """Raise unless ``A`` is real or complex floating point, single precision or better."""
+def floating(A, name, low_precision=False):
+    """Raise unless ``A`` is real or complex floating point, single precision or better unless ``low_precision``."""
     dtype = dtype_of(A)
     if dtype.kind < dtypes.FLOATING:
         raise DTypeError(f"{name}: Expected a floating point or complex tensor as input. Got {dtype.alias}")
-    if dtype.itemsize < 4:
+    if dtype.itemsize < 4 and not low_precision:
         raise DTypeError(f"{name}: Low precision dtypes not supported. Got {dtype.alias}")
 
 
@@ -24,7 +24,7 @@ def matrix(A, name, argument="A"):
     check(A.ndim >= 2, f"{name}: The input tensor {argument} must have at least 2 dimensions.")
 
 
-def square(A, name, argument="A"):
+def square(A, name, argument="A", low_precision=False):
     """Raise unless ``A`` holds square floating point matrices."""
     matrix(A, name, argument)
     if A.shape[-1] != A.shape[-2]:
@@ -33,7 +33,7 @@ def square(A, name, argument="A"):
             A.shape,
             A.shape,
         )
-    floating(A, name)
+    floating(A, name, low_precision)
 
 
 def same_dtype(A, B, name):

@@ -37,7 +37,7 @@ matrix_power = twice(_matrix_power, "matrix_power", grad_name="MmBackward0")
 
 def _matrix_exp(A):
     """The exponential of square matrices, ``sum of A**k / k!``."""
-    square(A, "linalg.matrix_exp")
+    square(A, "linalg.matrix_exp", low_precision=True)
     # In double precision: repeated squaring multiplies what rounding did to small elements.
     wide = A.astype(jnp.promote_types(A.dtype, jnp.float64))
     out = jax.scipy.linalg.expm(wide) if A.ndim == 2 else _mapped(wide)

@@ -48,10 +48,10 @@ def matrix_p_norm(A, ord, dim, keepdim, name="linalg.matrix_norm"):
     rows, columns = _pair(dim, A.ndim, name)
     if isinstance(ord, str) and ord == "fro":
         return vector_p_norm(A, 2, (rows, columns), keepdim)
-    floating(A, name)
+    floating(A, name, low_precision=ord != "nuc" and not (isinstance(ord, int) and abs(ord) == 2))
     if isinstance(ord, str) and ord == "nuc" or isinstance(ord, int) and abs(ord) == 2:
         s = singular_values(jnp.moveaxis(A, (rows, columns), (-2, -1)))
-        out = s.sum(-1) if ord == "nuc" else s.max(-1) if ord > 0 else s.min(-1)
+        out = s.sum(-1) if ord == "nuc" else s.max(-1, initial=0) if ord > 0 else s.min(-1)
         return jnp.expand_dims(out, tuple(sorted((rows, columns)))) if keepdim else out
     if isinstance(ord, int) and abs(ord) == 1:
         down, across, largest = rows, columns, ord > 0
@@ -59,8 +59,10 @@ def matrix_p_norm(A, ord, dim, keepdim, name="linalg.matrix_norm"):
         down, across, largest = columns, rows, ord == "inf"
     else:
         raise RustorchRuntimeError(f"{name}: Order {ord} not supported.")
-    sums = magnitude(A).sum(down, keepdims=True)
-    out = (sums.max if largest else sums.min)(across, keepdims=True)
+    sums = magnitude(widened(A)).sum(down, keepdims=True)
+    out = (sums.max(across, keepdims=True, initial=0) if largest else sums.min(across, keepdims=True)).astype(
+        dtype_of(A).to_real().numpy
+    )
     return out if keepdim else jnp.squeeze(out, (rows, columns))
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from rustorch.errors import ShapeMismatchError, check
 from rustorch.lowering import kernels
 from rustorch.lowering.kernels.sums import sum_to
-from rustorch.lowering.ops._nn import layer, present, spread
+from rustorch.lowering.ops._nn import layer, present, spread, widened
 from rustorch.lowering.ops.matmul import same_dtype
 from rustorch.lowering.promote import dtype_of
 
@@ -83,5 +83,5 @@ def bilinear(input1, input2, weight, bias=None):
         f"bilinear(): bias size does not match weight size: got {bias.shape[0] if bias is not None and bias.ndim else 0} "
         f"but expected {weight.shape[0]}",
     )
-    y = jnp.einsum("...i,oij,...j->...o", input1, weight, input2)
-    return y if bias is None else y + bias
+    y = jnp.einsum("...i,oij,...j->...o", *map(widened, (input1, weight, input2)))
+    return (y if bias is None else y + bias).astype(input1.dtype)

@@ -80,9 +80,9 @@ def huber_loss(input, target, reduction: str = "mean", delta: Number = 1.0, weig
     """d²/2 where d = |input - target| ≤ delta, else delta·(d - delta/2). Shapes broadcast."""
     check(not static(delta) or delta > 0, "huber_loss does not support non-positive values for delta.")
     a, b, w = _pair(input, target, weight, "huber_cpu")
-    delta = like(delta, a)
-    d = jnp.abs(a - b)
-    loss = jnp.where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta))
+    d = jnp.abs(widened(a) - widened(b))
+    delta = like(delta, d)
+    loss = jnp.where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta)).astype(a.dtype)
     return _weighted(loss, w, reduction_name(None, None, reduction))
 
 
@@ -245,8 +245,9 @@ def margin_ranking_loss(
         f"input1: torch.Size({list(input1.shape)}), input2: torch.Size({list(input2.shape)}), "
         f"target: torch.Size({list(target.shape)}) ",
     )
-    a, b, t = map(as_float, together(input1, input2, target))
-    loss = -t * (a - b) + like(margin, a)
+    a, b, t = together(input1, input2, target)
+    loss = as_float(-t * (a - b)) if t.dtype != bool else -as_float(t) * (as_float(a) - as_float(b))
+    loss = loss + like(margin, loss)
     return reduced(jnp.where(loss < 0, 0, loss), reduction)
 
 
@@ -294,8 +295,13 @@ def cosine_embedding_loss(
 def pairwise_distance(x1, x2, p: Number = 2.0, eps: Number = 1e-6, keepdim: bool = False):
     """‖x₁ - x₂ + eps‖_p over the last axis. Shapes broadcast."""
     x1, x2, _ = _pair(x1, x2)
-    x1, x2 = as_float(x1), as_float(x2)
-    return p_norm(x1 - x2 + like(eps, x1), p, -1, keepdim)
+    return p_norm(_apart(x1, x2, eps), p, -1, keepdim)
+
+
+def _apart(a, b, eps):
+    """``a - b + eps``: integers are subtracted as such, so that small ones wrap, as in PyTorch."""
+    d = as_float(a - b) if a.dtype != bool else as_float(a) - as_float(b)
+    return d + like(eps, d)
 
 
 @layer(grad_name="MeanBackward0")
@@ -318,10 +324,9 @@ def triplet_margin_loss(
         f"The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: anchor {anchor.ndim}D, "
         f"positive {positive.ndim}D, and negative {negative.ndim}D inputs",
     )
-    a, b, c = map(as_float, together(anchor, positive, negative))
-    shift = like(eps, a)
-    near, far = p_norm(a - b + shift, p, -1), p_norm(a - c + shift, p, -1)
+    a, b, c = together(anchor, positive, negative)
+    near, far = p_norm(_apart(a, b, eps), p, -1), p_norm(_apart(a, c, eps), p, -1)
     if swap:
-        far = jnp.minimum(far, p_norm(b - c + shift, p, -1))
+        far = jnp.minimum(far, p_norm(_apart(b, c, eps), p, -1))
     loss = near - far + like(margin, near)
     return reduced(jnp.where(loss < 0, 0, loss), reduction)

@@ -8,6 +8,7 @@ import numpy as np
 from jax import lax
 
 from rustorch.errors import DTypeError, ShapeMismatchError, check
+from rustorch.lowering.platform import on_cpu
 from rustorch.lowering.promote import broadcast_shape, cast, dtype_of, result_dtype
 from rustorch.lowering.table import Number, op
 
@@ -74,11 +75,15 @@ mm.vjp(_mm_grads)
 @op(dear=True)
 def bmm(input, mat2):
     """One matrix product per batch entry, ``(b, n, m) @ (b, m, p) -> (b, n, p)``."""
-    check(input.ndim == 3, "batch1 must be a 3D tensor")
-    check(mat2.ndim == 3, "batch2 must be a 3D tensor")
-    _check_batches(input, mat2)
-    _same_scalar(input, mat2)
+    _check_bmm(input, mat2)
     return _bmm(input, mat2)
+
+
+def _check_bmm(a, b):
+    check(a.ndim == 3, "batch1 must be a 3D tensor")
+    check(b.ndim == 3, "batch2 must be a 3D tensor")
+    _check_batches(a, b)
+    _same_scalar(a, b)
 
 
 def _check_batches(a, b):
@@ -288,8 +293,18 @@ def _expanded(input, shape):
         ) from None  # fmt: skip
 
 
+def _exact(a, b, i, j, batch=((), ())):
+    """``dot`` whose sums are not rounded to 16 bits yet; accelerators round and add in one kernel."""
+    kind = jnp.float32 if on_cpu() and a.dtype in (jnp.float16, jnp.bfloat16) else a.dtype
+    return lax.dot_general(a, b, (((i,), (j,)), batch), preferred_element_type=kind)
+
+
 def _mix(beta, input, alpha, product):
     """``beta * input + alpha * product``; a literal 1 is free, a literal 0 drops ``input``'s NaNs."""
+    return _mixed(beta, input.astype(product.dtype), alpha, product).astype(input.dtype)
+
+
+def _mixed(beta, input, alpha, product):
     dtype = dtype_of(product)
     if not (isinstance(alpha, (int, float)) and alpha == 1):
         product = product * cast(alpha, dtype)
@@ -311,7 +326,7 @@ def addmm(input, mat1, mat2, *, beta: Number = 1, alpha: Number = 1):
             "self and mat2 must have the same dtype, but got " + f"{dtype_of(input).alias} and {dtype_of(mat2).alias}"
         )
     same_dtype(mat1, mat2)
-    return _mix(beta, _expanded(input, (mat1.shape[0], mat2.shape[1])), alpha, _mm(mat1, mat2))
+    return _mix(beta, _expanded(input, (mat1.shape[0], mat2.shape[1])), alpha, _exact(mat1, mat2, 1, 0))
 
 
 @op(dear=True, inplace=True)
@@ -328,7 +343,7 @@ def addmv(input, mat, vec, *, beta: Number = 1, alpha: Number = 1):
             vec.shape,
         )
     _mv_dtype(input, mat, vec)
-    return _mix(beta, jnp.broadcast_to(input, mat.shape[:1]), alpha, dot(mat, vec, 1, 0))
+    return _mix(beta, jnp.broadcast_to(input, mat.shape[:1]), alpha, _exact(mat, vec, 1, 0))
 
 
 @op(inplace=True)
@@ -348,7 +363,8 @@ def baddbmm(input, batch1, batch2, *, beta: Number = 1, alpha: Number = 1):
         raise DTypeError(
             f"Input dtypes must be the same, got: input {_C_NAMES[dtype_of(input).name]}, batch1: {_C_NAMES[dtype_of(batch1).name]}, batch2: {_C_NAMES[dtype_of(batch2).name]}"
         )
-    product = bmm(batch1, batch2)
+    _check_bmm(batch1, batch2)
+    product = _exact(batch1, batch2, 2, 1, ((0,), (0,)))
     return _mix(beta, _expanded(input, product.shape), alpha, product)
 
 

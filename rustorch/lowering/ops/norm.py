@@ -103,7 +103,7 @@ def _check_groups(input, num_groups, weight, bias):
 
 def _grouped(x, groups, eps):
     """Each group of channels of each sample normalised to mean 0 and variance 1."""
-    rows = x.reshape(x.shape[0], groups, -1)
+    rows = x.reshape(x.shape[0], groups, math.prod(x.shape[1:]) // groups)
     return kernels.layer_norm(rows, eps=eps).reshape(x.shape)
 
 
@@ -140,7 +140,7 @@ def _grouped_rule(need, ct, input, groups, weight, bias, eps):
     dx = dw = db = None
     if need[0]:
         h = g if weight is None else g * _per_channel(weight, g.ndim)
-        shape = (z.shape[0], groups, -1)
+        shape = (z.shape[0], groups, math.prod(z.shape[1:]) // groups)
         dx = kernels.layer_norm_vjp(h.reshape(shape), z.reshape(shape), eps=eps, needs=(True, False, False))[0]
         dx = dx.reshape(input.shape)
     if need[1]:
@@ -182,6 +182,8 @@ def native_batch_norm(input, weight, bias, running_mean, running_var, training: 
     batch's and the running statistics move towards them (the unbiased variance) by ``momentum``;
     in evaluation the running ones are used and returned as they are.
     """
+    if input.ndim == 1 and not input.size:
+        return input, running_mean, running_var
     check(input.ndim >= 2, f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
     _check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     need_float(input, "batch_norm")

@@ -236,7 +236,21 @@ def _adding(add, exp):
     return lambda x, y: (add if is_complex(x) else run)(*jnp.broadcast_arrays(x, y))
 
 
-_logaddexp = _adding(jnp.logaddexp, jnp.exp)
+def log_of_sum(x, y):
+    """``jnp.logaddexp``; of complex numbers, from the operand with the larger real part, whose branch it keeps."""
+    if not is_complex(x):
+        return jnp.logaddexp(x, y)
+    first = x.real >= y.real
+    big, small = jnp.where(first, x, y), jnp.where(first, y, x)
+    endless = jnp.isinf(small.real) & (small.real == big.real)
+    near = jnp.where(endless, 0, small - big)
+    out = jnp.where(
+        endless, jnp.where(small.real < 0, small, jnp.log(jnp.exp(x) + jnp.exp(y))), big + jnp.log1p(jnp.exp(near))
+    )
+    return jnp.where((x != x) | (y != y), jnp.asarray(complex("nan+nanj"), out.dtype), out)
+
+
+_logaddexp = _adding(log_of_sum, jnp.exp)
 _logaddexp2 = _adding(lambda x, y: (jnp.logaddexp(x * np.log(2), y * np.log(2)) / np.log(2)).astype(x.dtype), jnp.exp2)
 
 

@@ -123,10 +123,15 @@ def frexp(input):
     return (mantissa + (wide - lax.stop_gradient(wide)) * slope).astype(input.dtype), exponent
 
 
+def _power_of_two(x):
+    return jnp.exp2(widened(x)).astype(x.dtype)
+
+
 @pointwise(promote=None, grad_name="LdexpBackward0")
 def ldexp(input, other):
     """``input * 2**other``."""
-    return jnp.multiply(*promoted("same", input, jnp.exp2(as_float(other))))
+    x, power = promoted("same", input, _power_of_two(as_float(other)))
+    return x * power
 
 
 @jax.custom_jvp

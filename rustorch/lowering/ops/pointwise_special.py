@@ -236,7 +236,9 @@ def gammaincc(input, other):
 
 @jax.custom_jvp
 def _zeta(x, q):
-    return lax.zeta(x, q)
+    pole, complex_ = (q <= 0) & (q == jnp.floor(q)), (q <= 0) & (x != jnp.floor(x))
+    edge = jnp.where(x < 1, jnp.nan, jnp.where((x == 1) | pole, jnp.inf, jnp.nan)).astype(x.dtype)
+    return jnp.where((x <= 1) | pole | complex_, edge, lax.zeta(x, q))
 
 
 @_zeta.defjvp

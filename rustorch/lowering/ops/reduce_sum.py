@@ -288,7 +288,10 @@ def sum_to_size(input, size: Dims):
         raise ShapeMismatchError(
             f"size {{{list(size)}}} is not expandable to size {{{list(input.shape)}}}.", Size(input.shape), Size(size)
         )
-    return sum_to(input, size)
+    if not size or size != input.shape:
+        input = input.astype(jnp.int64) if dtype_of(input).kind < FLOATING else input
+        return sum_to(input, size)
+    return input
 
 
 @reduction(differentiable=False, name="all")

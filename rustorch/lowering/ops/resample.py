@@ -164,9 +164,11 @@ def interpolate_to(
         f"Got {input.ndim}D input, but {mode} mode needs {needed[mode] + 2}D input",
         NotImplementedError,
     )
-    need_float(input, "compute_indices_weights_" + ("cubic" if mode == "bicubic" else "linear"))
+    bytes_ = input.dtype == jnp.uint8 and rank == 2
+    if not bytes_:
+        need_float(input, "compute_indices_weights_" + ("cubic" if mode == "bicubic" else "linear"))
     x = widened(input)
-    for a in range(rank):
+    for a in reversed(range(rank)):
         n, out = x.shape[a + 2], size[a]
         if n == out and (given[a] is None or given[a] == 1):
             continue
@@ -174,8 +176,21 @@ def interpolate_to(
             matrix = _antialias_matrix(n, out, given[a], align_corners, mode == "bicubic")
         else:
             matrix = (_cubic_matrix if mode == "bicubic" else _linear_matrix)(n, out, given[a], align_corners)
-        x = jnp.moveaxis(jnp.tensordot(x, jnp.asarray(matrix, x.dtype), ((a + 2,), (1,))), -1, a + 2)
+        if bytes_:
+            x = _in_fixed_point(x, matrix, a + 2)
+        else:
+            x = jnp.moveaxis(jnp.tensordot(x, jnp.asarray(matrix, x.dtype), ((a + 2,), (1,))), -1, a + 2)
     return x.astype(input.dtype)
+
+
+def _in_fixed_point(x, matrix, axis):
+    """Bytes resampled along ``axis`` with weights of 16 bits, each pass rounded to bytes, as PyTorch does it."""
+    largest, digits = matrix.max(), 0
+    while digits < 22 and int(0.5 + largest * 2 ** (digits + 1)) < 2**15:
+        digits += 1
+    weights = np.trunc(matrix * 2**digits + np.copysign(0.5, matrix)).astype(np.int32)
+    sums = jnp.moveaxis(jnp.tensordot(x.astype(jnp.int32), jnp.asarray(weights), ((axis,), (1,))), -1, axis)
+    return jnp.clip((sums + (1 << digits >> 1)) >> digits, 0, 255).astype(jnp.uint8)
 
 
 def _unnormalised(g, n, align):
@@ -250,12 +265,13 @@ def grid_sample(input, grid, mode: str = "bilinear", padding_mode: str = "zeros"
             raise ShapeMismatchError(text, tuple(input.shape), tuple(grid.shape))
     check(not (mode == "bicubic" and rank == 3), "grid_sampler(): bicubic interpolation only supports 4D input")
     align = bool(align_corners)
+    dtype, input, grid = input.dtype, widened(input), widened(grid)
     axes = [(grid[..., rank - 1 - a], input.shape[a + 2]) for a in range(rank)]
     if mode == "bicubic":
-        return _bicubic_sample(input, axes, padding_mode, align)
+        return _bicubic_sample(input, axes, padding_mode, align).astype(dtype)
     places = [_placed(g, n, padding_mode, align) for g, n in axes]
     if mode == "nearest":
-        return _looked_up(input, [jnp.round(p) for p in places])
+        return _looked_up(input, [jnp.round(p) for p in places]).astype(dtype)
     out = 0
     corners = [(jnp.floor(p), p - jnp.floor(p)) for p in places]
     for choice in np.ndindex(*(2,) * rank):
@@ -263,7 +279,7 @@ def grid_sample(input, grid, mode: str = "bilinear", padding_mode: str = "zeros"
         for (_, part), up in zip(corners, choice):
             weight = weight * (part if up else 1 - part)
         out = out + _looked_up(input, [low + up for (low, _), up in zip(corners, choice)]) * weight[:, None]
-    return out
+    return out.astype(dtype)
 
 
 def _cubic_weights(t, a=-0.75):

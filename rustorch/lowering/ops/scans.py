@@ -19,6 +19,7 @@ from rustorch.lowering.ops._common import (
     unsupported,
     widened,
 )
+from rustorch.lowering.ops.pointwise_explog import log_of_sum
 from rustorch.lowering.platform import on_cpu
 from rustorch.lowering.table import Number, op
 
@@ -37,7 +38,7 @@ def running_sum(x, dim: int):
     against 0.6 to 1.2 ms). Accelerators get XLA's own.
     """
     if not on_cpu() or x.shape[dim] < 16 or x.size == 0:
-        return lax.cumsum(x, dim)
+        return lax.cumsum(widened(x), dim).astype(x.dtype)
 
     def step(carry, row):
         carry = carry + row.astype(carry.dtype)
@@ -83,7 +84,13 @@ def logcumsumexp(input, dim: int):
     """The logarithm of the running sum of exponentials along ``dim``."""
     x = as_float(input)
     dim = wrap_dim(dim, x.ndim)
-    return lax.cumlogsumexp(widened(x), dim).astype(x.dtype) if x.ndim else x
+    if not x.ndim or not x.size:
+        return x
+    if is_complex(x):  # XLA's would leave the branch of the logarithm that the sums run on
+        rows = jnp.moveaxis(x, dim, 0)
+        _, out = lax.scan(lambda sum_, row: (log_of_sum(row, sum_),) * 2, jnp.full_like(rows[0], -jnp.inf), rows)
+        return jnp.moveaxis(out, 0, dim)
+    return lax.cumlogsumexp(widened(x), dim).astype(x.dtype)
 
 
 def _in_turn(combine, parts, dim):
@@ -157,6 +164,8 @@ def diff(input, n: int = 1, dim: int = -1, prepend=None, append=None):
     if n < 0:
         raise RustorchRuntimeError(f"order must be non-negative but got {n}")
     dim = wrap_dim(dim, input.ndim)
+    if n == 0:
+        return input
     parts = [p for p in (prepend, input, append) if p is not None]
     dtype = result_dtype(*parts)
     x = jnp.concatenate([cast(p, dtype) for p in parts], dim) if len(parts) > 1 else input
@@ -181,8 +190,8 @@ def _strips(y, x, dx, dim):
         x = x.reshape(tuple(-1 if i == dim else 1 for i in range(y.ndim)))
     at = dim - y.ndim
     width = lax.slice_in_dim(x, 1, None, axis=at % x.ndim) - lax.slice_in_dim(x, 0, -1, axis=at % x.ndim)
-    a, b = promoted("float", low + high, width)
-    return a * b / 2, dim
+    a, b = promoted("same", low + high, width)
+    return as_float(a * b) / 2, dim  # small integers wrap before they become floats, as in PyTorch
 
 
 @op(

@@ -137,13 +137,13 @@ def istft(input, n_fft: int, hop_length=None, win_length=None, window=None, cent
         pieces = jnp.fft.irfft(x[..., : n_fft // 2 + 1], n_fft, norm=norm)
     window = _window(window, win_length, n_fft, pieces.real.dtype)
     signal = overlap_add(pieces * window, hop)
-    weight = overlap_add(jnp.broadcast_to(jnp.square(jnp.abs(window)), pieces.shape[-2:]), hop)
+    weight = overlap_add(jnp.broadcast_to(jnp.square(window), pieces.shape[-2:]), hop)
     full = signal.shape[-1]
     start = n_fft // 2 if center else 0
     end = start + length if length is not None else full - n_fft // 2 if center else full
     stop = min(end, full)
     bottom = weight[start:stop]
-    empty = bottom < 1e-11
+    empty = jnp.abs(bottom) < 1e-11
     out = jnp.where(empty, 0, signal[..., start:stop] / jnp.where(empty, 1, bottom))
     if stop < end:
         out = jnp.pad(out, [(0, 0)] * (out.ndim - 1) + [(0, end - stop)])

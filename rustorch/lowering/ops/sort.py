@@ -8,6 +8,8 @@ then by their high half.
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -183,7 +185,8 @@ def searchsorted(sorted_sequence, input: Number, *, out_int32=False, right=False
                 rows.shape,
                 values.shape,
             )
-        flat = rows.reshape(-1, rows.shape[-1]), values.reshape(-1, values.shape[-1])
+        count = math.prod(rows.shape[:-1])
+        flat = rows.reshape(count, rows.shape[-1]), values.reshape(count, values.shape[-1])
         out = _mapped(*flat, right).reshape(values.shape)
     return out.astype(np.int32 if out_int32 else np.int64)
 

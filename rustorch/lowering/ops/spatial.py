@@ -29,7 +29,7 @@ def pixel_shuffle(input, upscale_factor: int):
         "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but "
         f"input.size(-3)={c} is not divisible by {r * r}",
     )
-    x = input.reshape(-1, c // (r * r), r, r, h, w)
+    x = input.reshape(math.prod(lead), c // (r * r), r, r, h, w)
     return x.transpose(0, 1, 4, 2, 5, 3).reshape(*lead, c // (r * r), h * r, w * r)
 
 
@@ -48,7 +48,7 @@ def pixel_unshuffle(input, downscale_factor: int):
             n % r == 0,
             f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but input.size({axis})={n} is not divisible by {r}",
         )
-    x = input.reshape(-1, c, h // r, r, w // r, r)
+    x = input.reshape(math.prod(lead), c, h // r, r, w // r, r)
     return x.transpose(0, 1, 3, 5, 2, 4).reshape(*lead, c * r * r, h // r, w // r)
 
 

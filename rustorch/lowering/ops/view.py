@@ -327,4 +327,6 @@ def strided(xp, input, size, stride, storage_offset=0):
             f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {storage_offset} "
             f"are out of bounds for storage of {input.size} elements"
         )
+    if not where.size:
+        return jnp.zeros(size, input.dtype)
     return jnp.take(input.reshape(-1), where.astype(np.int32))
