@@ -73,11 +73,9 @@ def _default_of(kind: int) -> DType:
 def cast(x, dtype: DType):
     """``x`` as an array of ``dtype``; complex to real drops the imaginary part."""
     target = dtype.numpy
-    if isinstance(x, int) and dtype.kind == INTEGER:
-        return jnp.asarray(np.asarray(x, np.int64).astype(target))  # what does not fit wraps around, as at run time
     if isinstance(x, (bool, int, float, complex)):
         if dtype.kind == INTEGER and not isinstance(x, complex) and abs(x) < 2**63:
-            return jnp.asarray(np.int64(x).astype(target))  # wraps, as in PyTorch
+            return jnp.asarray(np.int64(x).astype(target))  # what does not fit wraps around, as at run time
         return jnp.asarray(x, target)
     if x.dtype == target:
         return jax.lax.convert_element_type(x, target) if x.weak_type else x
