@@ -62,6 +62,7 @@ from rustorch.eager.printing import set_printoptions as set_printoptions
 from rustorch.eager.show import show_graph as show_graph, show_stablehlo as show_stablehlo
 from rustorch.eager.tensor import Tensor as Tensor
 from rustorch.layouts import (
+    jagged as jagged,
     layout as layout,
     sparse_bsc as sparse_bsc,
     sparse_bsr as sparse_bsr,
@@ -100,6 +101,7 @@ from rustorch import (
     linalg as linalg,
     lowering as lowering,
     masked as masked,
+    nested as nested,
     nn as nn,
     ops as ops,
     optim as optim,

@@ -12,6 +12,7 @@ class layout(str):
 
 
 strided = layout("torch.strided")
+jagged = layout("torch.jagged")  # rows of nested tensors
 sparse_coo = layout("torch.sparse_coo")
 sparse_csr = layout("torch.sparse_csr")
 sparse_csc = layout("torch.sparse_csc")

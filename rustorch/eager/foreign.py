@@ -35,7 +35,7 @@ def elsewhere(error: NotDense, name: str, args, kwargs):
     Raises:
         NotImplementedError: there is none.
     """
-    rule = RULES.get(name)
+    rule = getattr(error.tensor, "_rules", RULES).get(name)  # a kind may have rules of its own
     if rule is None:
         raise NotDense(error.tensor, name) from None
     return rule(*args, **kwargs)

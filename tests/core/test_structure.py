@@ -11,7 +11,7 @@ FLOORS = [
     {"graph"},
     {"lowering"},
     {"eager"},
-    {"autograd", "linalg", "fft", "special", "random", "signal", "sparse", "masked", "ops"},
+    {"autograd", "linalg", "fft", "special", "random", "signal", "sparse", "masked", "nested", "ops"},
     {"func"},
     {"nn"},
     {"optim"},
