@@ -88,7 +88,7 @@ from rustorch.nn._functional.sparse import (
 
 # Recorded operations that need nothing from Python.
 _AS_RECORDED = """
-    linear bilinear gelu glu logsigmoid prelu softplus softsign tanhshrink hardshrink softshrink
+    linear bilinear gelu glu grouped_mm logsigmoid prelu softplus softsign tanhshrink hardshrink softshrink
     relu_ elu_ celu_ selu_ leaky_relu_ hardtanh_ threshold_
     conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d unfold fold
     max_pool1d max_pool2d max_pool3d

@@ -127,7 +127,7 @@ MODES = [
 
 # Derivatives that other files test: recurrent layers, draws of distributions, products with sparse matrices.
 ELSEWHERE = {
-    "gru_cell", "lstm_cell", "rnn_relu_cell", "rnn_tanh_cell", "nn.functional.gru_layer", "nn.functional.lstm_layer",
+    "gru_cell", "lstm_cell", "rnn_relu_cell", "rnn_tanh_cell", "nn.functional.gru_layer", "nn.functional.lstm_layer", "nn.functional.grouped_mm",
     "nn.functional.rnn_layer", "sample_dirichlet", "sparse_dots", "sparse_product",
 }  # fmt: skip
 # Ops on the tape in name only: their results are integers, or PyTorch refuses their derivative.
