@@ -32,6 +32,9 @@ class Keeper:
 
     def again(self, arrays) -> None:
         """Keep what another call made of them."""
+        if self.arrays is None:  # somebody looked while the call was running: a destructor, say
+            self._give(arrays, 1)
+            return
         self.arrays = arrays
         self._calls += 1
 
