@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
+from rustorch.errors import check
 from rustorch.optim._step import decay_of, decayed
 from rustorch.optim.optimizer import Optimizer
 from rustorch.optim.validate import at_least, check_fused, check_options
@@ -21,9 +22,11 @@ class Adagrad(Optimizer):
         eps: added to the denominator; maximize: ascend; differentiable: the step is on the tape; foreach, fused:
         accepted, a step is one node anyway.
 
+    A sparse gradient (``Embedding(sparse=True)``) changes only the rows that it stores.
+
     Raises:
         ValueError: a negative option.
-        RuntimeError: ``fused`` with ``foreach`` or ``differentiable``.
+        RuntimeError: ``fused`` with ``foreach`` or ``differentiable``; (``step``) ``weight_decay`` with a sparse gradient.
 
     Source: Duchi et al., "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", 2011.
 
@@ -74,3 +77,16 @@ class Adagrad(Optimizer):
         rate = jnp.asarray(lr / (1.0 + (step - 1) * lr_decay), param.dtype)
         total = total + grad * grad
         return param - rate * grad / (jnp.sqrt(total) + eps), total
+
+    @staticmethod
+    def update_rows(static, numbers, step, table, rows, values, total):
+        maximize, decay = static
+        check(decay is None, "weight_decay option is not compatible with sparse gradients")
+        lr, lr_decay, eps, _ = (jnp.asarray(x, values.dtype) for x in numbers)
+        # Rows that repeat are added up in the place of the first; the places left over point behind the table.
+        rows, ids = jnp.unique(rows, return_inverse=True, size=rows.shape[0], fill_value=table.shape[0])
+        grad = jnp.zeros_like(values).at[ids.reshape(-1)].add(-values if maximize else values)
+        total = total.at[rows].add(grad * grad, mode="drop")
+        scale = jnp.sqrt(total.at[rows].get(mode="fill", fill_value=1)) + eps
+        rate = lr / (1.0 + (step - 1) * lr_decay)
+        return table.at[rows].add((-rate * grad / scale).astype(table.dtype), mode="drop"), total

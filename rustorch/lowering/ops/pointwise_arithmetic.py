@@ -23,7 +23,7 @@ from rustorch.lowering.ops._common import (
     promoted,
     unsupported,
 )  # fmt: skip
-from rustorch.lowering.promote import is_number
+from rustorch.lowering.promote import is_number, promoting
 from rustorch.lowering.table import Number, pointwise
 from rustorch.lowering.template import ARRAY
 
@@ -282,11 +282,20 @@ def addcdiv(input, tensor1, tensor2, *, value: Number = 1):
     return input + _scaled(tensor1 / tensor2, value)
 
 
-@pointwise(grad_name=lambda t: "LerpBackward1" if t[2] is ARRAY else "LerpBackward0")
-def lerp(input, end, weight: Number):
-    """The point that divides the way from ``input`` to ``end``: ``input + weight * (end - input)``."""
+def _between(input, end, weight):
     # From the nearer end, so that weight 1 gives ``end`` exactly.
     return jnp.where(jnp.abs(weight) < 0.5, input + weight * (end - input), end - (end - input) * (1 - weight))
+
+
+_lerped = promoting(_between, "same")
+
+
+@pointwise(promote=None, grad_name=lambda t: "LerpBackward1" if t[2] is ARRAY else "LerpBackward0")
+def lerp(input, end, weight: Number):
+    """The point that divides the way from ``input`` to ``end``: ``input + weight * (end - input)``."""
+    if not is_inexact(input):
+        raise unsupported("lerp_kernel_" + ("scalar" if is_number(weight) else "tensor"), input, "")
+    return _lerped(input, end, weight)
 
 
 def _held(x, edge, inside):
