@@ -258,7 +258,7 @@ def arange(
     kind = _range_dtype((start, end, step), dtype, out)
     if kind is dtypes.int64:
         start, end, step = int(start), int(end), int(step)
-        check(step, "step must be nonzero")
+        check(step, "step must be nonzero", RustorchRuntimeError if out is None else ArgumentValueError)
     count = _count(start, end, step)
     if kind.kind < FLOATING:
         if out is not None and not int(step):
