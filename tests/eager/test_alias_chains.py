@@ -226,5 +226,5 @@ def test_chains_match_torch(part):
 def test_chains_match_torch_uncompiled():
     rng = np.random.default_rng(0)
     with rustorch.lowering.interpret():
-        for _ in range(6):
+        for _ in range(3):
             run_chain([tuple(int(x) for x in rng.integers(0, len(OPS), 5)) for _ in range(6)])
