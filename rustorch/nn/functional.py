@@ -80,6 +80,11 @@ from rustorch.nn._functional.resample import (
     upsample_bilinear as upsample_bilinear,
     upsample_nearest as upsample_nearest,
 )
+from rustorch.nn._functional.scaled import (
+    ScalingType as ScalingType,
+    SwizzleType as SwizzleType,
+    scaled_mm as scaled_mm,
+)
 from rustorch.nn._functional.sparse import (
     embedding as embedding,
     embedding_bag as embedding_bag,
