@@ -17,7 +17,7 @@ CLASSES = {"Categorical", "Categorical_logits", "VonMises", "TransformedDistribu
 CHUNKS = [list(ROWS)[i::4] for i in range(4)]
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", [0, 1, *[pytest.param(i, marks=pytest.mark.slow) for i in (2, 3)]])
 def test_moments_and_shapes(part):
     rustorch.manual_seed(part)
     drawn = {name: ((d := made(rustorch, name)[0]), d.sample((N,))) for name in CHUNKS[part]}
@@ -129,6 +129,7 @@ def test_straight_through():
     assert np.allclose(x.detach().sum(-1).numpy(), 1) and np.allclose(logits.grad.numpy(), want.numpy(), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_expand():
     """Expanding keeps densities and draws have the new shape."""
     got, want = {}, {}
