@@ -347,3 +347,18 @@ def test_without_a_gpu_it_is_off():
             warnings.simplefilter("always")
             said.append((lib.amp.GradScaler().is_enabled(), [str(w.message) for w in found]))
     assert said[0] == said[1] or rustorch.cuda.is_available()
+
+
+def test_a_refused_sparse_step_leaves_a_tensor_count():
+    table = rustorch.nn.Parameter(rustorch.ones(4, 2))
+    optimizer, scaler = rustorch.optim.Adam([table]), rustorch.amp.GradScaler("cpu", init_scale=4.0)
+    scaler.scale(table.sum()).backward()
+    scaler.step(optimizer)
+    before = optimizer.state[table]["step"]
+    assert isinstance(before, rustorch.Tensor)
+    count = before.item()
+    optimizer.zero_grad()
+    rustorch.nn.functional.embedding(rustorch.tensor([1, 2]), table, sparse=True).sum().backward()
+    with pytest.raises(RuntimeError, match="does not support sparse gradients"):
+        optimizer.step()
+    assert optimizer.state[table]["step"].item() == count == 1
