@@ -12,10 +12,10 @@ import math
 import numpy as np
 
 from rustorch.eager import ops as T
-from rustorch.eager.foreign import NotDense
 from rustorch.eager.methods import grad_name
 from rustorch.eager.recorder import from_host
 from rustorch.eager.tensor import Tensor
+from rustorch.eager.valued import ValuedTensor
 from rustorch.eager.views import node_of
 from rustorch.errors import RustorchRuntimeError, check
 from rustorch.layouts import jagged, strided
@@ -35,7 +35,7 @@ class RaggedSize:
         return f"j{self._number}"
 
 
-class NestedTensor(Tensor):
+class NestedTensor(ValuedTensor):
     """Tensors with one number of dimensions and different sizes, of ``layout`` ``torch.strided`` or ``torch.jagged``.
 
     ``_values_`` holds all elements, flat, and carries dtype, device and gradient; ``_sizes`` are the pieces' shapes.
@@ -43,11 +43,7 @@ class NestedTensor(Tensor):
     """
 
     is_nested = True
-    _epoch = -1  # never that of a storage: whoever compares asks for the storage, which raises
     _rules: dict = {}  # `rustorch.nested.rules`
-
-    def __new__(cls, *args, **kwargs):
-        return object.__new__(cls)
 
     @classmethod
     def _new(cls, values: Tensor, sizes, layout=strided, ragged=None):
@@ -65,10 +61,6 @@ class NestedTensor(Tensor):
 
     def _parts(self) -> list:
         return [self._values_]
-
-    @property
-    def _storage(self):
-        raise NotDense(self)
 
     @property
     def _backend(self) -> str:
@@ -96,16 +88,6 @@ class NestedTensor(Tensor):
         return self
 
     # ------------------------------------------------------------ facts
-
-    @property
-    def dtype(self):
-        """Element type."""
-        return self._values_.dtype
-
-    @property
-    def device(self):
-        """Where the elements live."""
-        return self._values_.device
 
     @property
     def ndim(self) -> int:
@@ -214,40 +196,6 @@ class NestedTensor(Tensor):
 
     # ------------------------------------------------------------ autograd
 
-    @property
-    def requires_grad(self) -> bool:
-        """Have the elements a gradient path?"""
-        return self._values_.requires_grad
-
-    @requires_grad.setter
-    def requires_grad(self, flag):
-        self._values_.requires_grad_(flag)
-
-    def requires_grad_(self, requires_grad=True):
-        """Start or stop accumulating a gradient, which is nested in the same way."""
-        self._values_.requires_grad_(requires_grad)
-        return self
-
-    @property
-    def is_leaf(self) -> bool:
-        """True unless computed from something that requires grad."""
-        return self._values_.is_leaf
-
-    @property
-    def grad_fn(self):
-        """The step that made the elements."""
-        return self._values_.grad_fn
-
-    @property
-    def grad(self):
-        """The accumulated gradient; ``None`` before the first backward."""
-        g = self._values_.grad
-        return None if g is None else self._with(g)
-
-    @grad.setter
-    def grad(self, value):
-        self._values_.grad = None if value is None else value._values_
-
     def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
         """Accumulate into every leaf; ``gradient`` is nested in the same way."""
         check(gradient is not None, "grad can be implicitly created only for scalar outputs")
@@ -257,22 +205,10 @@ class NestedTensor(Tensor):
         """The tensor itself: a gradient has the places of what it is the gradient of."""
         return self
 
-    def detach(self):
-        """The same elements without gradient path."""
-        return self._with(self._values_.detach())
-
     def to(self, *args, **kwargs):
         """The tensor with another dtype or on another device."""
         values = self._values_.to(*args, **kwargs)
         return self if values is self._values_ else self._with(values)
-
-    def cpu(self, memory_format=None):
-        """The tensor on the host."""
-        return self.to("cpu")
-
-    def cuda(self, device=None, non_blocking=False, memory_format=None):
-        """The tensor on a GPU."""
-        return self.to("cuda" if device is None else device)
 
     def __deepcopy__(self, memo):
         if id(self) not in memo:

@@ -6,8 +6,8 @@ order, tracing and the transforms see gathers, sums by index and nothing else.
 
 from __future__ import annotations
 
-from rustorch.eager.foreign import NotDense
 from rustorch.eager.tensor import Tensor
+from rustorch.eager.valued import ValuedTensor
 from rustorch.eager.views import node_of
 from rustorch.errors import RustorchRuntimeError, check
 from rustorch.graph.node import ensure_meta
@@ -15,7 +15,7 @@ from rustorch.layouts import SPOKEN
 from rustorch.size import Size
 
 
-class SparseTensor(Tensor):
+class SparseTensor(ValuedTensor):
     """A tensor of which only some elements are stored.
 
     ``_values_`` (a tensor whose first dimension, after batch dimensions, counts the stored elements) carries
@@ -24,14 +24,6 @@ class SparseTensor(Tensor):
 
     is_sparse = False
     is_sparse_csr = False
-    _epoch = -1  # never that of a storage: whoever compares asks for the storage, which raises
-
-    def __new__(cls, *args, **kwargs):
-        return object.__new__(cls)
-
-    @property
-    def _storage(self):
-        raise NotDense(self)
 
     @property
     def _backend(self) -> str:
@@ -43,16 +35,6 @@ class SparseTensor(Tensor):
     def shape(self) -> Size:
         """Sizes of all dimensions."""
         return self._shape
-
-    @property
-    def dtype(self):
-        """Element type."""
-        return self._values_.dtype
-
-    @property
-    def device(self):
-        """Where the parts live."""
-        return self._values_.device
 
     @property
     def ndim(self) -> int:
@@ -140,41 +122,7 @@ class SparseTensor(Tensor):
 
     # ------------------------------------------------------------ autograd
 
-    @property
-    def requires_grad(self) -> bool:
-        """Do the values have a gradient path?"""
-        return self._values_.requires_grad
-
-    @requires_grad.setter
-    def requires_grad(self, flag):
-        self._values_.requires_grad_(flag)
-
-    def requires_grad_(self, requires_grad=True):
-        """Start or stop accumulating a gradient, which is sparse with the same places."""
-        self._values_.requires_grad_(requires_grad)
-        return self
-
-    @property
-    def is_leaf(self) -> bool:
-        """True unless computed from something that requires grad."""
-        return self._values_.is_leaf
-
-    @property
-    def grad_fn(self):
-        """The step that made the values."""
-        return self._values_.grad_fn
-
-    @property
-    def grad(self):
-        """The accumulated gradient, sparse at the same places; ``None`` before the first backward."""
-        g = self._values_.grad
-        return None if g is None else self._with(g)
-
-    @grad.setter
-    def grad(self, value):
-        self._values_.grad = None if value is None else value._values_
-
-    @grad.deleter
+    @ValuedTensor.grad.deleter
     def grad(self):
         self._values_.grad = None
 
@@ -198,10 +146,6 @@ class SparseTensor(Tensor):
         return self._values_.register_hook(on_values)
 
     # ------------------------------------------------------------ copies and casts
-
-    def detach(self):
-        """The same parts without gradient path."""
-        return self._with(self._values_.detach())
 
     def detach_(self):
         """Cut this tensor's own gradient path."""
@@ -229,14 +173,6 @@ class SparseTensor(Tensor):
         if values.device == self.device:
             return self._with(values)
         return self._rebuilt([t.to(values.device) for t in self._indices_()], values)
-
-    def cpu(self, memory_format=None):
-        """The tensor on the host."""
-        return self.to("cpu")
-
-    def cuda(self, device=None, non_blocking=False, memory_format=None):
-        """The tensor on a GPU."""
-        return self.to("cuda" if device is None else device)
 
     def type_as(self, other):
         """The tensor in ``other``'s dtype."""
