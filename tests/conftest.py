@@ -17,7 +17,6 @@ def pytest_configure(config):
 
 @pytest.fixture(autouse=True)
 def code(request):
-    """Cheap code for tests of what programs compute, unless they are marked ``fast_code``."""
-    as_for_users = request.path.parent.name in AS_FOR_USERS or request.node.get_closest_marker("fast_code")
-    with nullcontext() if as_for_users else plain_code.plain_code():
+    """Cheap code for tests of what programs compute."""
+    with nullcontext() if request.path.parent.name in AS_FOR_USERS else plain_code.plain_code():
         yield

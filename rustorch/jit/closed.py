@@ -19,7 +19,7 @@ from rustorch.eager.views import node_of
 from rustorch.graph import ON_TAPE, Node
 from rustorch.jit.analysis import Analysis
 from rustorch.jit.guards import Guards
-from rustorch.jit.keeper import Keeper
+from rustorch.jit.keeper import Keeper, give
 from rustorch.jit.sources import Fixed, Made, Place, Root, overwrite
 from rustorch.jit.variant import Variant, value_at
 from rustorch.lowering.compile import Kept
@@ -75,9 +75,8 @@ class Closed(Variant):
         # In the order in which the program takes them, so that it may be started on what it gave.
         order = {i: at for at, i in enumerate(self.donated)}
         self._straight.sort(key=lambda write: order.get(self._slots[write[0]], 0))
-        self._pick_written = _picker([k for k, _, _ in self._straight])
         self._pick_new = _picker([self._place[at] for _, at, _ in self._straight])
-        self._counted = [(self._storages[k], writes) for k, _, writes in self._straight]
+        self._written = [self._storages[k] for k, _, _ in self._straight], [n for _, _, n in self._straight]
         self._keeper, self._read = self._lender(), []
         if self._keeper is not None:
             self.guards.spare(self._keeper)
@@ -95,7 +94,7 @@ class Closed(Variant):
         new += [spec.at for how, spec in (*self.results, *[value for _, value in self.rebinds]) if how == "new"]
         if not self._straight or len(set(new)) < len(new):
             return None
-        return Keeper(*map(list, zip(*self._counted)))
+        return Keeper(*self._written)
 
     def __del__(self):
         # What is kept refers to its keeper, which refers to it.
@@ -170,11 +169,8 @@ class Closed(Variant):
         elif keeper is not None and not shared:
             keeper.take(self._pick_new(out))
         elif not shared:
-            # The nodes stay, with other values.
-            deque(map(_set_value, self._pick_written(nodes), self._pick_new(out)), maxlen=0)
-            for s, writes in self._counted:
-                s.epoch += 1
-                s.writes += writes
+            storages, counts = self._written
+            give(storages, self._pick_new(out), counts)
         else:
             for k, at, writes in self._straight:
                 overwrite(self._tensors[k], leaf(out[place[at]], nodes[k].aval), writes)

@@ -23,7 +23,7 @@ class Keeper:
         """Keep what the storages would get now, after a call that found its nodes its own."""
         if self._waiting:
             self._waiting -= 1
-            self._give(arrays, 1)
+            give(self.storages, arrays, self._writes)
             return
         for s in self.storages:
             s.node.value = None
@@ -33,7 +33,7 @@ class Keeper:
     def again(self, arrays) -> None:
         """Keep what another call made of them."""
         if self.arrays is None:  # somebody looked while the call was running: a destructor, say
-            self._give(arrays, 1)
+            give(self.storages, arrays, self._writes)
             return
         self.arrays = arrays
         self._calls += 1
@@ -47,11 +47,12 @@ class Keeper:
         for s in self.storages:
             s.__class__ = Storage
             del s.keeper
-        self._give(arrays, self._calls)
+        give(self.storages, arrays, self._writes, self._calls)
 
-    def _give(self, arrays, calls: int) -> None:
-        """The nodes stay, with other values."""
-        for s, array, writes in zip(self.storages, arrays, self._writes):
-            s.node.value = array
-            s.epoch += 1
-            s.writes += writes * calls
+
+def give(storages, arrays, writes, calls: int = 1) -> None:
+    """Put the results of ``calls`` calls into storages: their nodes stay, with other values."""
+    for s, array, n in zip(storages, arrays, writes):
+        s.node.value = array
+        s.epoch += 1
+        s.writes += n * calls
