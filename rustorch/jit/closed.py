@@ -6,28 +6,26 @@ without Python in between: its nodes, which nobody else holds, get the new array
 
 from __future__ import annotations
 
-from collections import deque
 from itertools import repeat
 from operator import attrgetter, is_, itemgetter
-from sys import getrefcount
+from sys import getrefcount, is_finalizing
 
 from rustorch.autograd.transforms.tree import unflatten
 from rustorch.eager.nodes import leaf
 from rustorch.eager.storage import flush
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of
-from rustorch.graph import ON_TAPE, Node
+from rustorch.graph import ON_TAPE
 from rustorch.jit.analysis import Analysis
-from rustorch.jit.guards import Guards
+from rustorch.jit.gradients import Gradients
 from rustorch.jit.keeper import Keeper, give
-from rustorch.jit.sources import Fixed, Made, Place, Root, overwrite
+from rustorch.jit.sources import Constant, Fixed, Made, Place, Root, overwrite
 from rustorch.jit.variant import Variant, value_at
 from rustorch.lowering.compile import Kept
-from rustorch.lowering.placement import copied, room
+from rustorch.lowering.packing import Packing, worth_it
+from rustorch.lowering.placement import copied
 from rustorch.lowering.plan import is_kept
 
-_set_value = Node.value.__set__
-_grad, _leaf = attrgetter("_grad"), attrgetter("_leaf")
 _node, _value, _exported, _own = attrgetter("node"), attrgetter("value"), attrgetter("exported"), attrgetter("_node")
 
 
@@ -41,10 +39,6 @@ class Closed(Variant):
         self.pairs, self.device = found.donated, found.device
         self.donated = [i for i, _ in found.donated]
         self._gradients = Gradients(self)
-        self.program = None
-        if found.roots:
-            spare = [at for _, at in self._gradients.mine]
-            self.program = Kept(found.plan, found.device, found.donated, f"traced function {name}", spare)
         # Storages that are read, or read and written, at a fixed place: found without asking their tensors.
         roots = [_fixed_root(source) for source in self.sources]
         self._slots = [i for i, t in enumerate(roots) if t is not None]
@@ -62,53 +56,83 @@ class Closed(Variant):
                 self._writes.append((source, spec, writes))
         made = [spec for _, spec, _ in self.writes]
         made += [spec for how, spec in (*self.results, *[value for _, value in self.rebinds]) if how == "new"]
+        self._outside = [spec.at for spec in made if type(spec.at) is not int]  # values that only change their place
+        # In the order in which the program takes them, so that it may be started on what it gave.
+        order = {i: at for at, i in enumerate(self.donated)}
+        self._straight.sort(key=lambda write: order.get(self._slots[write[0]], 0))
+        self._replaced = [self._storages[k] for k, _, _ in self._straight]
+        self._written, self._counts = [at for _, at, _ in self._straight], [n for _, _, n in self._straight]
+        self._packing, self._keeper = self._pack(found), None
+        # Kept are results of a call whose state all stays where it is.
+        if self._packing is not None and [self._slots[k] for k, _, _ in self._straight] == self.donated:
+            self._keeper = Keeper(self._replaced, self._counts, self._packing)
+        self.program = None
+        if found.roots:
+            packing = None if self._packing is None else (self._packing, self._gradients.packing)
+            spare = self._gradients.outputs
+            self.program = Kept(found.plan, found.device, found.donated, f"traced function {name}", spare, packing)
         self.pure = self.program is not None and not (
             self.writes or self.rebinds or self.flags or self.looks or self.actions or self.donated
             or any(isinstance(source, (Place, Root)) for _, source in self._others)
         )  # fmt: skip
-        self._outside = [spec.at for spec in made if type(spec.at) is not int]  # values that only change their place
         # Where each value is among the arrays that are gathered, and each result among those of the program.
         pool = {i: k for k, i in enumerate((*self._slots, *[i for i, _ in self._others]))}
         self._pick_donated = _picker([pool[i] for i in self.donated])
         self._pick_kept = _picker([pool[i] for i in range(len(self.sources)) if i not in self._donated])
-        self._place = self.program.places() if self.program is not None else []
-        # In the order in which the program takes them, so that it may be started on what it gave.
-        order = {i: at for at, i in enumerate(self.donated)}
-        self._straight.sort(key=lambda write: order.get(self._slots[write[0]], 0))
-        self._pick_new = _picker([self._place[at] for _, at, _ in self._straight])
-        self._written = [self._storages[k] for k, _, _ in self._straight], [n for _, _, n in self._straight]
-        self._keeper, self._read = self._lender(), []
-        if self._keeper is not None:
+        self._given = self.program.places() if self.program is not None else []
+        together = self._packing is not None and self._keeper is None  # results are taken apart first
+        self._place = list(range(len(self._given))) if together else self._given
+        self._read = []
+        if self._packing is not None:
+            n, more = self._packing.n, self._gradients.packing.n
+            self._pick_state, self._pick_gradients = itemgetter(slice(n)), itemgetter(slice(n, n + more))
+        if self._keeper is None:
+            self._pick_straight = _picker([self._place[at] for at in self._written])
+            if self._packing is None:
+                self._pick_gradients = _picker([self._place[at] for at in self._gradients.outputs])
+        else:
             self.guards.spare(self._keeper)
             written = {k for k, _, _ in self._straight}
             self._read = [s for k, s in enumerate(self._storages) if k not in written]
             read = [i for k, i in enumerate(self._slots) if k not in written] + [i for i, _ in self._others]
             self._pick_read = _picker([at for _, at in sorted(zip(read, range(len(read))))])
-        self._gradients.find(self._place)
 
-    def _lender(self) -> Keeper | None:
-        """A keeper, if state is all that the call donates, and if no two of its results are one array."""
-        if [self._slots[k] for k, _, _ in self._straight] != self.donated:
-            return None
+    def _pack(self, found: Analysis) -> Packing | None:
+        """The forms of state, if it is all that the call donates, each of it to its heir, and no two results are one array."""
+        # An optimizer's state is a constant to the call that makes it; later calls are to share its program.
+        born = {i for i in self.donated if isinstance(self.sources[i], Constant)}
+        heirs = [(self._slots[k], at) for k, at, _ in self._straight]
         new = [spec.at for _, spec, _ in self.writes]
         new += [spec.at for how, spec in (*self.results, *[value for _, value in self.rebinds]) if how == "new"]
-        if not self._straight or len(set(new)) < len(new):
+        if not heirs or heirs != [pair for pair in found.donated if pair[0] not in born] or len(set(new)) < len(new):
             return None
-        return Keeper(*self._written)
+        state = [found.plan.leaves[i].aval for i in self.donated]
+        together = worth_it(state) and not self.looks  # what is looked at on the way has to be an array of its own
+        self._gradients.packing = Packing(self._gradients.avals, together)
+        return Packing(state, together)
 
-    def __del__(self):
-        # What is kept refers to its keeper, which refers to it.
+    def __del__(self, is_finalizing=is_finalizing):
+        # What is kept refers to its keeper, which refers to it; when Python ends nobody will look.
+        if is_finalizing():
+            return
         keeper = getattr(self, "_keeper", None)
-        if keeper is not None and keeper.arrays is not None:
+        if keeper is not None and keeper.forms is not None:
             keeper.give_back()
+        gradients = getattr(self, "_gradients", None)
+        if gradients is not None:
+            gradients.give_back()
 
     def finish(self, found: Analysis) -> None:
         """Compute what the recorded call left, with the program that later calls will use."""
         values = [n.value for n in found.plan.leaves]
         if self.program is not None and not self.looks and all(v is not None for v in values):
-            given = [copied(values[i]) for i in self.donated] + self._gradients.buffers()
-            out = self.program(given, [v for i, v in enumerate(values) if i not in self._donated])
-            for node, value in zip(found.roots, map(out.__getitem__, self._place)):
+            given = [copied(values[i]) for i in self.donated]
+            if self._packing is not None:
+                given = self._packing.pack(given)
+            out = self.program(
+                given + self._gradients.room(), [v for i, v in enumerate(values) if i not in self._donated]
+            )
+            for node, value in zip(found.roots, self._apart(out)):
                 node.value = value
                 while node.sig.op.kind in ("alias", "replace") and node.inputs[0].value is None:
                     node = node.inputs[0]
@@ -117,6 +141,16 @@ class Closed(Variant):
         for node in found.plan.nodes:  # what is computed need not keep what it was computed from
             if node.value is not None and (node.tape != ON_TAPE or node.is_leaf) and not is_kept(node):
                 node.inputs = ()
+
+    def _apart(self, out) -> list:
+        """The program's results as the plan has them."""
+        results = [None if at is None else out[at] for at in self._given]
+        if self._packing is not None:
+            state = zip([at for _, at in self.pairs], self._packing.unpack(self._pick_state(out)))
+            gradients = zip(self._gradients.outputs, self._gradients.packing.unpack(self._pick_gradients(out)))
+            for at, value in (*state, *gradients):
+                results[at] = value
+        return results
 
     def begin(self, given):
         """Start a program without effects, before its guards are looked at: if they fail, nobody sees its results."""
@@ -141,9 +175,9 @@ class Closed(Variant):
         others = [value_at(source, given) for _, source in self._others]
         outside = {id(source): value_at(source, given) for source in self._outside}
         read = _gather(self._read)[1]
-        lent = keeper is not None and keeper.arrays is not None
+        lent = keeper is not None and keeper.forms is not None
         if lent:
-            donated, kept = list(keeper.arrays), list(self._pick_read(read + others))
+            donated, kept = list(keeper.forms), list(self._pick_read(read + others))
         else:
             nodes, arrays = _gather(self._storages)
             arrays.extend(others)
@@ -151,9 +185,14 @@ class Closed(Variant):
             shared = self._shared(nodes, arrays, given)
             donated, kept = list(self._pick_donated(arrays)), list(self._pick_kept(arrays))
             arrays = None
-        kept_gradients = not self.looks and self._gradients.are_free()
-        donated += self._gradients.values() if kept_gradients else self._gradients.buffers()
+            if self._packing is not None:
+                donated = self._packing.pack(donated)
+        free = self._gradients.are_free()
+        donated += self._gradients.forms() if free else self._gradients.room()
         out = self.program(donated, kept, changed) if self.program is not None else ()
+        gradients = self._pick_gradients(out)
+        if keeper is None and self._packing is not None:
+            out = self._apart(out)
         place = self._place
         if self.looks:
             self.see(lambda at: out[place[at]], given)
@@ -162,29 +201,33 @@ class Closed(Variant):
         def value_of_spec(spec: Made):
             return out[place[spec.at]] if type(spec.at) is int else outside[id(spec.at)]
 
-        rebinds = self._gradients.others if kept_gradients else self.rebinds
+        rebinds = self._gradients.others
         new, results = self.give(given, rebinds, lambda spec: spec.from_value(value_of_spec(spec)))
         if lent:
-            keeper.again(self._pick_new(out))
+            keeper.again(self._pick_state(out))
         elif keeper is not None and not shared:
-            keeper.take(self._pick_new(out))
+            keeper.take(self._pick_state(out))
+        elif keeper is not None:
+            self._overwrite(nodes, keeper.packing.unpack(self._pick_state(out)))
         elif not shared:
-            storages, counts = self._written
-            give(storages, self._pick_new(out), counts)
+            give(self._replaced, self._pick_straight(out), self._counts)
         else:
-            for k, at, writes in self._straight:
-                overwrite(self._tensors[k], leaf(out[place[at]], nodes[k].aval), writes)
+            self._overwrite(nodes, self._pick_straight(out))
         for root, (_, spec, writes) in zip(roots, self._writes):
             overwrite(root, leaf(value_of_spec(spec), spec.aval), writes)
         for (at, _), t in zip(rebinds, new):
             at.put(given, t)
         if self.flags:
             self.set_flags(given)
-        if kept_gradients:
-            self._gradients.refill(out)
+        if free:
+            self._gradients.refill(gradients)
         else:
-            self._gradients.take(self.guards)
+            self._gradients.replace(given, gradients, self.guards)
         return unflatten(self.structure, results)
+
+    def _overwrite(self, nodes, arrays) -> None:
+        for (k, _, writes), array in zip(self._straight, arrays):
+            overwrite(self._tensors[k], leaf(array, nodes[k].aval), writes)
 
     def arrays(self, given, owned) -> list:
         """The arrays of all sources; those in ``owned`` may be given away."""
@@ -208,67 +251,6 @@ class Closed(Variant):
             if i in self._donated:
                 _copy_if_held(arrays, k, source.find(given))
         return not free
-
-
-class Gradients:
-    """Tensors that the last call left as ``.grad``; where nobody looked at them, the next call only fills them anew."""
-
-    def __init__(self, variant: Variant):
-        self.mine, self.others, self._avals = [], [], []
-        again = {what for how, what in (*variant.results, *[v for _, v in variant.rebinds]) if how == "again"}
-        for place, (how, spec) in variant.rebinds:
-            grad = isinstance(place, Place) and place.record.kind == "grad" and how == "new"
-            if grad and type(spec.at) is int and spec.base is None and spec.index not in again and not spec.leaf:
-                self.mine.append((place.record.holder, spec.at))
-                self._avals.append(spec.aval)
-            else:
-                self.others.append((place, (how, spec)))
-        shared = {spec.base for how, spec in variant.results if how == "new"}
-        if shared & {spec.index for _, (how, spec) in variant.rebinds if how == "new"}:
-            self.mine, self.others, self._avals = [], list(variant.rebinds), []
-        order = sorted(range(len(self.mine)), key=lambda k: self.mine[k][1])  # the same whatever the walk's order was
-        self.mine, self._avals = [self.mine[k] for k in order], [self._avals[k] for k in order]
-        self._holders = [t for t, _ in self.mine]
-        self._tensors: list = []
-        self._storages: list = []
-        self._nodes: list = []
-
-    def are_free(self) -> bool:
-        """Are they all there still, and does nobody else hold one?"""
-        now = [*map(_grad, self._holders)]
-        if not self._tensors or not all(map(is_, now, self._tensors)):
-            return False
-        # References: the owner, the list here, the argument; for a tensor `now` and the guards, for a node its tensor too.
-        return (
-            max(map(getrefcount, now)) <= 5
-            and max(map(getrefcount, self._storages)) <= 3
-            and max(map(getrefcount, self._nodes)) <= 4
-            and not any(map(_exported, self._nodes))
-            and not any(map(_leaf, now))
-        )
-
-    def values(self) -> list:
-        """Their buffers, for this call's gradients."""
-        return [*map(_value, self._nodes)]
-
-    def buffers(self) -> list:
-        """Other buffers of the same kinds."""
-        return [room(a) for a in self._avals]
-
-    def find(self, place) -> None:
-        """``place``: where the program gives each output."""
-        self._pick = _picker([place[at] for _, at in self.mine])
-
-    def refill(self, out) -> None:
-        """Give them this call's values."""
-        deque(map(_set_value, self._nodes, self._pick(out)), maxlen=0)
-
-    def take(self, guards: Guards) -> None:
-        """Remember what was put there now."""
-        self._tensors = [*map(_grad, self._holders)]
-        self._storages = [t._storage for t in self._tensors]
-        self._nodes = [s.node for s in self._storages]
-        guards.know(dict(zip(map(id, self._holders), self._tensors)))
 
 
 def _gather(storages):

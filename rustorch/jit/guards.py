@@ -121,7 +121,7 @@ class Guards:
             for i in used:
                 if now[i] is not then[i] and not same_plain(now[i], then[i]):
                     return False
-        keeps = self.keeper is not None and self.keeper.arrays is not None
+        keeps = self.keeper is not None and self.keeper.forms is not None
         for tensors, facts in zip(self._parts[: 2 - keeps], self._facts):
             for fact, then in zip(_facts, facts):
                 if not all(map(is_, map(fact, tensors), then)):

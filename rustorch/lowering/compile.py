@@ -133,12 +133,13 @@ def _unpack(layout, floats, ints) -> list:
     return out
 
 
-def _build(plan: Plan, family: Family, donated: tuple[tuple[int, int], ...], device, spare=()) -> Program:
+def _build(plan: Plan, family: Family, donated: tuple[tuple[int, int], ...], device, spare=(), packing=None) -> Program:
     """A program that writes its outputs into donated leaves: pairs of a leaf and the output that replaces it.
 
     JAX gives a donated buffer to the first output of its shape, and where that is another value than the one that
     replaces it, XLA copies. So the outputs that replace something come first. Outputs in ``spare`` come next: the
-    program is given a buffer for each, the last argument of `given`.
+    program is given a buffer for each, the last argument of `given`. ``packing``: the forms of the former and the
+    latter, in which they are given and returned.
     """
     steps = plan.steps()
     given_to = [out for _, out in donated] + list(spare)
@@ -147,15 +148,22 @@ def _build(plan: Plan, family: Family, donated: tuple[tuple[int, int], ...], dev
     donated = dict(donated)
     layout = [(type(x), None) if lift else (None, x) for x, lift in zip(plan.numbers, family.lifted)]
     rest = [i for i in range(len(plan.leaves)) if i not in donated]
-    total = len(plan.leaves)
+    total, owned, replaced = len(plan.leaves), len(donated), len(given_to)
 
     def program(given, kept, floats, ints):
         leaves = [None] * total
+        if packing is not None:
+            state, room = packing
+            forms, buffers = given[: state.n], given[state.n :]
+            given = state.split(forms)
         for i, a in zip(donated, given):
             leaves[i] = a
         for i, a in zip(rest, kept):
             leaves[i] = a
-        return evaluate(steps, leaves, _unpack(layout, floats, ints), outputs)
+        out = evaluate(steps, leaves, _unpack(layout, floats, ints), outputs)
+        if packing is None:
+            return out
+        return [*state.join(forms, out[:owned]), *room.join(buffers, out[owned:replaced]), *out[replaced:]]
 
     order = order if given_to else ()
     return Program(program, device, len(steps), len(outputs), order, (0,) if given_to else (), bool(spare))
@@ -230,18 +238,20 @@ def _family(plan: Plan, device):
 class Kept:
     """A plan's program that is started again and again, on other arrays and numbers.
 
-    ``given`` are the buffers of leaves that are overwritten, then one for each output in ``spare``.
+    ``given`` are the buffers of leaves that are overwritten, then one for each output in ``spare``; with ``packing``,
+    in the forms of the one and the other.
     """
 
-    def __init__(self, plan: Plan, device, donated: tuple[tuple[int, int], ...], why: str, spare=()):
+    def __init__(self, plan: Plan, device, donated: tuple[tuple[int, int], ...], why: str, spare=(), packing=None):
         with LOCK:
             _, family, _ = _family(plan, device)
-            key = (donated, tuple(spare))
+            key = (donated, tuple(spare), packing and tuple(p.key for p in packing))
             self.program = family.programs.get(key)
             self.is_new = self.program is None
             if self.is_new:
-                self.program = family.programs[key] = _build(plan, family, donated, device, spare)
+                self.program = family.programs[key] = _build(plan, family, donated, device, spare, packing)
             lifted = list(family.lifted)
+        self._packing, self._replaced = packing, len(donated) + len(spare)
         self.device, self.size, self.why = device, len(plan.nodes), why
         self.where = nullcontext() if plan.leaves else jax.default_device(jax_device(device))
         self.floats_then, self.ints_then = _pack(plan.numbers, lifted)
@@ -276,10 +286,17 @@ class Kept:
         with x64():
             return jax.device_put(numbers, jax_device(self.device))
 
-    def places(self) -> list[int]:
-        """Where each of the plan's outputs is among those of the program."""
+    def places(self) -> list[int | None]:
+        """Where each of the plan's outputs is among those of the program; None for those that it gives with others."""
         order = self.program.order
-        return [order.index(k) for k in range(len(order))] if order else list(range(self.program.n_outputs))
+        if not order:
+            return list(range(self.program.n_outputs))
+        places = [*range(len(order))]
+        if self._packing is not None:
+            state, room = self._packing
+            places = [*state.places(0), *room.places(state.n)]
+            places += range(state.n + room.n, state.n + room.n + len(order) - self._replaced)
+        return [places[order.index(k)] for k in range(len(order))]
 
     def _filled(self, array, changed, floats: bool):
         array = array.copy()

@@ -83,8 +83,7 @@ def copied(array):
         return jax.device_put(array, next(iter(array.devices())), may_alias=False)
 
 
-def room(aval):
-    """A buffer for a value of ``aval``; what is in it is undefined."""
+def room(shape, dtype, device: Device):
+    """A buffer; what is in it is undefined."""
     with x64():
-        empty = np.empty(tuple(aval.shape), aval.dtype.numpy)
-        return jax.device_put(empty, jax_device(aval.device), may_alias=False)
+        return jax.device_put(np.empty(tuple(shape), dtype.numpy), jax_device(device), may_alias=False)

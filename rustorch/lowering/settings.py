@@ -32,6 +32,14 @@ def matmul_precision(where: str):
     return nullcontext() if where == "cpu" else jax.default_matmul_precision(PRECISIONS[settings.float32_matmul])
 
 
+# For programs whose own time does not matter, on a CPU: compiled in a third of the time.
+QUICK = {
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+    "xla_cpu_use_fusion_emitters": False,
+}
+
+
 def compiler_options(where: str) -> dict | None:
     """XLA's options for a program."""
     return {"xla_gpu_deterministic_ops": True} if where == "gpu" and settings.deterministic else None

@@ -16,7 +16,9 @@ def numbers(seed, *shape):
 class Job:
     def __init__(self):
         torch.manual_seed(0)
-        self.net = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 1))
+        # No bias before the norm: its gradient is rounding noise, which Adam would blow up.
+        first = nn.Linear(5, 8, bias=False)
+        self.net = nn.Sequential(first, nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 1))
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=0.05)
         self.scheduler = torch.optim.lr_scheduler.StepLR(self.optimizer, 3, 0.7)
         self.mean = torch.zeros(())

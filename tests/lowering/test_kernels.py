@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
-from plain_code import OPTIONS
 from torch.nn import functional as F
 
 from rustorch.lowering import kernels as K
 from rustorch.lowering.platform import on_cpu, platform
+from rustorch.lowering.settings import QUICK
 
-program = functools.partial(jax.jit, compiler_options=OPTIONS)
+program = functools.partial(jax.jit, compiler_options=QUICK)
 
 
 @pytest.fixture(autouse=True)
