@@ -140,7 +140,7 @@ CASES = [
      lambda lib, x, w, b: functional(lib).layer_norm(x, (x.shape[-1],), w, b), layer_norm),
     ("group_norm", images, lambda lib, x: functional(lib).group_norm(x, 4),
      lambda x: layer_norm(x.reshape(x.shape[0], 4, -1), 1.0, 0.0).reshape(x.shape)),
-    ("embedding", lambda n: (normal(1000, 64), ints(1000, 64 * n)), lambda lib, w, i: functional(lib).embedding(i, w), lambda w, i: w[i]),
+    ("embedding", lambda n: (normal(1000, 16 * n), ints(1000, 64 * n)), lambda lib, w, i: functional(lib).embedding(i, w), lambda w, i: w[i]),
     ("gather", lambda n: (*square(n), ints(32 * n, 32 * n, 32 * n)), lambda lib, x, i: x.gather(1, i),
      lambda x, i: jnp.take_along_axis(x, i, 1)),
     ("index_select", lambda n: (*square(n), ints(32 * n, 32 * n)), lambda lib, x, i: x.index_select(0, i), lambda x, i: x[i]),

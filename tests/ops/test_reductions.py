@@ -20,6 +20,9 @@ NANS = np.array([[1, np.nan, 3, 2], [np.nan, 2, np.nan, 1], [4, 3, 5, 7]], np.fl
 S = np.array(2.5, np.float32)
 BIG = RNG.standard_normal((40, 70)).astype(np.float32)
 LONG = RNG.standard_normal(3000).astype(np.float32)
+WIDE = RNG.standard_normal((2, 70, 261)).astype(np.float32)  # large enough for sums in blocks
+WIDE_INF, WIDE_NAN = WIDE.copy(), WIDE.copy()
+WIDE_INF[0, 3, 100], WIDE_INF[1, 5, 40], WIDE_INF[1, 5, 50], WIDE_NAN[0, 3, 100] = np.inf, np.inf, -np.inf, np.nan
 U8 = np.array([[0, 1, 2], [3, 4, 250]], np.uint8)
 
 CASES = [
@@ -58,6 +61,7 @@ CASES = [
     ("quantile", (Fixed(NANS), 0.5, 1), {}), ("nanquantile", (NANS, 0.5), {}), ("nanquantile", (NANS, 0.3, 1), {}),
     *((n, (X, d), {}) for n in "cumsum cumprod logcumsumexp cummax cummin".split() for d in (0, 1)),
     ("cumsum", (N, 1), {}), ("cumsum", (B, 0), {}), ("cumsum", (X, 1), {"dtype": D("float64")}), ("cumsum", (BIG, 0), {}), ("cumsum", (BIG, 1), {}), ("cumsum", (LONG, 0), {}),
+    ("cumsum", (WIDE, -1), {}), ("cumsum", (WIDE, 1), {}), ("cumsum", (WIDE_INF, 2), {}), ("cumsum", (WIDE_NAN, 2), {}), ("cumsum", (WIDE * 1e38, 2), {}),
     ("cumsum", (np.array([1, np.inf, 2, -np.inf, 3] * 5, np.float32), 0), {}), ("cumsum", (C, 1), {}), ("cumsum", (S, 0), {}),
     ("cumprod", (ZEROS, 1), {}), ("cumprod", (N, 1), {}), ("cummax", (TIES, 1), {}), ("cummin", (TIES, 0), {}), ("cummax", (N, 1), {}), ("cummax", (NANS, 1), {}),
     ("diff", (X,), {}), ("diff", (X, 2, 0), {}), ("diff", (B,), {}), ("diff", (X,), {"prepend": Y, "append": Y}),
