@@ -8,7 +8,8 @@ with the means over whatever was normalised over. JAX's derived gradient is the 
 a longer way through the variance, in more reductions; the closed form and the sums as products
 (see ``sums.py``) took the GPT step from 114 to 57 ms of CPU time.
 
-The recomputed ``xhat`` is merged with the forward's by XLA: the expressions are the same.
+The recomputed ``xhat`` is merged with the forward's by XLA: the expressions are the same. What is one number a row is
+computed ``once``: XLA:CPU would broadcast it inside the fusion that makes it, and store whole arrays of it.
 """
 
 from jax import lax
@@ -21,7 +22,7 @@ def _rows(x, eps):
     """``x (r, n)`` -> xhat, rstd, both in the wide dtype; rstd is (r, 1)."""
     z, n = x.astype(wide(x.dtype)), x.shape[-1]
     z = z - (row_sum(z) / n)[:, None]
-    rstd = lax.rsqrt(row_sum(z * z) / n + eps)[:, None]
+    rstd = once(lax.rsqrt((z * z).sum(-1) / n + eps), smallest=0)[:, None]
     return z * rstd, rstd
 
 
@@ -42,13 +43,12 @@ def layer_norm_vjp(ct, x, weight=None, bias=None, *, dims=1, eps=1e-5, needs=(Tr
     n = _size(tail)
     xhat, rstd = _rows(x.reshape(-1, n), eps)
     g = ct.reshape(-1, n).astype(xhat.dtype)
-    scaled, dx, dw, db = g * xhat, None, None, None  # the one product that is stored: rows and columns of it are summed
+    scaled, dx, dw, db = g * xhat, None, None, None
     if needs[0]:
         w = None if weight is None else weight.reshape(n).astype(g.dtype)
         h = g if w is None else g * w
-        pull = (row_dot(scaled, w) / n)[:, None]
-        dx = (rstd * (h - (row_dot(g, w) / n)[:, None] - xhat * pull)).reshape(x.shape)
-        dx = dx.astype(x.dtype)
+        push, pull = (once(row_dot(a, w) / n, smallest=0)[:, None] for a in (g, scaled))
+        dx = (rstd * (h - push - xhat * pull)).reshape(x.shape).astype(x.dtype)
     if needs[1] and weight is not None:
         dw = column_sum(scaled).reshape(tail).astype(weight.dtype)
     if needs[2] and bias is not None:

@@ -9,7 +9,7 @@ from jax import lax
 
 from rustorch.errors import ArgumentValueError, ShapeMismatchError, check, wrap_dim
 from rustorch.lowering import kernels
-from rustorch.lowering.kernels.sums import row_sum, wide
+from rustorch.lowering.kernels.sums import wide
 from rustorch.lowering.ops._common import as_float, is_inexact
 from rustorch.lowering.ops._nn import layer, like, need_float, p_norm, piece, present, spread, static, widened
 from rustorch.lowering.promote import is_number
@@ -76,7 +76,7 @@ def rms_norm(input, normalized_shape, weight=None, eps: Number = None):
     eps = float(jnp.finfo(z.dtype).eps) if eps is None else eps
     n = math.prod(input.shape[input.ndim - dims :])
     rows = z.reshape(*z.shape[: z.ndim - dims], n)
-    scale = lax.rsqrt(row_sum(rows * rows) / n + like(eps, z))
+    scale = lax.rsqrt((rows * rows).sum(-1) / n + like(eps, z))
     y = (rows * scale[..., None]).reshape(z.shape)
     y = y if weight is None else y * weight
     return y.astype(input.dtype)
