@@ -12,6 +12,7 @@ import numpy as np
 
 from rustorch.dtypes import FLOATING
 from rustorch.lowering import transform
+from rustorch.lowering.platform import images
 from rustorch.lowering.template import call, fill
 
 
@@ -106,6 +107,19 @@ def evaluate(steps, leaves, numbers, outputs):
     A step is ``(sig, inputs, first number, last number)``; position ``i`` means step ``i``'s
     value, ``~i`` leaf ``i``'s. What repeats, such as the layers of a network, is traced once and written out again.
     """
+    with images(last=any(has_window(sig) for sig, *_ in steps)):
+        return _evaluate(steps, leaves, numbers, outputs)
+
+
+def has_window(sig) -> bool:
+    """Is this a convolution or a pool, or a gradient or batch of one?"""
+    extra = sig.extra
+    if type(extra) is tuple and extra and hasattr(extra[0], "op"):
+        return has_window(extra[0])
+    return "conv" in sig.op.name or "pool" in sig.op.name
+
+
+def _evaluate(steps, leaves, numbers, outputs):
     values: list = []
     repeats = {sig for sig, n in Counter(id(step[0]) for step in steps).items() if n > 1}
     lowered: dict = {}

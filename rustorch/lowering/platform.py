@@ -10,6 +10,7 @@ from contextvars import ContextVar
 
 import jax
 
+_images_last: ContextVar[bool] = ContextVar("rustorch_lowering_images_last", default=True)
 _target: ContextVar[str | None] = ContextVar("rustorch_lowering_platform", default=None)
 
 
@@ -35,3 +36,18 @@ def platform(name: str) -> Iterator[None]:
         yield
     finally:
         _target.reset(token)
+
+
+def images_last() -> bool:
+    """True while lowering a program whose convolutions or pools want images channels last, as far as is known."""
+    return _images_last.get()
+
+
+@contextmanager
+def images(last: bool) -> Iterator[None]:
+    """Lower what is traced inside for images that come channels last, or as PyTorch has them."""
+    token = _images_last.set(last)
+    try:
+        yield
+    finally:
+        _images_last.reset(token)

@@ -155,7 +155,9 @@ def test_state_of_several_dtypes():
         observe(torch.full((3,), float(i)))
     assert len(observe.latest()._packing.groups) == 2
     assert count.item() == 6 and steps.tolist() == [12, 12] and total.tolist() == [15.0] * 3
-    assert mean.tolist() == pytest.approx([sum(i * 0.5 ** (5 - i) for i in range(6))] * 3) and seen.tolist() == [True] * 3
+    assert (
+        mean.tolist() == pytest.approx([sum(i * 0.5 ** (5 - i) for i in range(6))] * 3) and seen.tolist() == [True] * 3
+    )
 
 
 def test_results_beside_state():

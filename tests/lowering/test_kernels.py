@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from rustorch.lowering import kernels as K
-from rustorch.lowering.platform import on_cpu, platform
+from rustorch.lowering.platform import images, on_cpu, platform
 from rustorch.lowering.settings import QUICK
 
 program = functools.partial(jax.jit, compiler_options=QUICK)
@@ -51,6 +51,14 @@ def _batch_norm(x, w=None, b=None):
     return F.batch_norm(x, None, None, w, b, training=True)
 
 
+def _as_they_come(f):
+    def run(*args, **kwargs):
+        with images(last=False):
+            return f(*args, **kwargs)
+
+    return run
+
+
 def first(f):
     return lambda *a, **k: f(*a, **k)[0]
 
@@ -81,6 +89,8 @@ CASES = [
      lambda x: F.layer_norm(x, (6,)), [(3, 4, 6)], {}, {}),
     ("batch_norm", first(K.batch_norm), K.batch_norm_vjp, _batch_norm,
      [(5, 3, 4, 2), (3,), (3,)], {}, {}),
+    ("batch_norm-first", _as_they_come(first(K.batch_norm)), _as_they_come(K.batch_norm_vjp), _batch_norm,
+     [(3, 2, 8, 9), (2,), (2,)], {}, {}),
     ("batch_norm-1d", first(K.batch_norm), K.batch_norm_vjp, _batch_norm, [(5, 3)], {}, {}),
     ("linear", K.linear, K.linear_vjp, F.linear, [(2, 3, 4), (5, 4), (5,)], {}, {}),
     ("linear-vector", K.linear, K.linear_vjp, F.linear, [(4,), (5, 4)], {}, {}),

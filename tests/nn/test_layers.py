@@ -330,3 +330,28 @@ def test_lazy_layers_become_ordinary(make, x):
     assert repr(module) == repr(reference)
     copy_state(reference, module)
     compare_layer(reference, module, [x])
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (0, 3, 4), (0, 3, 8, 9)])
+def test_an_empty_batch_leaves_running_statistics_alone(shape):
+    kind = "BatchNorm1d" if len(shape) < 4 else "BatchNorm2d"
+    ours, theirs = getattr(rustorch.nn, kind)(3), getattr(torch.nn, kind)(3)
+    assert tuple(ours(rustorch.zeros(shape)).shape) == tuple(theirs(torch.zeros(shape)).shape)
+    for name, expected in theirs.state_dict().items():
+        assert ours.state_dict()[name].tolist() == expected.tolist(), name
+
+
+@pytest.mark.parametrize("conv", [False, True])
+def test_a_batch_norm_is_the_same_with_and_without_convolutions(conv):
+    """Without any, images stay as they come; in a program with one they are turned to channels last."""
+    x = np.random.default_rng(0).standard_normal((4, 3, 9, 8)).astype(np.float32)
+    found = []
+    for lib in (rustorch, torch):
+        norm, image = lib.nn.BatchNorm2d(3), lib.from_numpy(x).requires_grad_()
+        out = norm(image)
+        if conv:
+            out = lib.nn.functional.conv2d(out, lib.ones(2, 3, 3, 3))
+        (out**3).mean().backward()
+        found.append([t.detach().numpy() for t in (out, image.grad, norm.weight.grad, norm.running_var)])
+    for a, b in zip(*found):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)

@@ -14,8 +14,11 @@ computed ``once``: XLA:CPU would broadcast it inside the fusion that makes it, a
 
 from jax import lax
 
+from ..platform import images_last, on_cpu
 from .sums import column_sum, once, row_dot, row_sum, wide
 from .windows import channels_first, channels_last
+
+_PIXELS = 64  # fewer make rows too short for sums of their own
 
 
 def _rows(x, eps):
@@ -63,40 +66,95 @@ def _size(shape):
     return n
 
 
-def _moments(x):
-    """Mean and biased variance over all axes but the last, in the wide dtype."""
-    axes = tuple(range(x.ndim - 1))
-    count = _size(x.shape[:-1])
+class _Last:
+    """Images as (..., c): what suits convolutions, whose own transpositions then cancel these."""
+
+    @staticmethod
+    def there(x):
+        """``(n, c, *space)`` in this form."""
+        return channels_last(x)
+
+    @staticmethod
+    def back(x, shape):
+        """The other way."""
+        return channels_first(x)
+
+    @staticmethod
+    def total(a):
+        """The sum of each channel."""
+        return a.sum(tuple(range(a.ndim - 1)))
+
+    @staticmethod
+    def spread(v):
+        """One number a channel, for all its elements."""
+        return v
+
+
+class _First:
+    """Images as (n, c, pixels), where nothing wants them otherwise: channels are sums of rows."""
+
+    @staticmethod
+    def there(x):
+        """``(n, c, *space)`` in this form."""
+        return x.reshape(*x.shape[:2], -1)
+
+    @staticmethod
+    def back(x, shape):
+        """The other way."""
+        return x.reshape(shape)
+
+    @staticmethod
+    def total(a):
+        """The sum of each channel."""
+        return row_sum(a).sum(0)
+
+    @staticmethod
+    def spread(v):
+        """One number a channel, for all its elements."""
+        return v[:, None]
+
+
+def _form(x):
+    return _Last if images_last() or not on_cpu() or _size(x.shape[2:]) < _PIXELS else _First
+
+
+def _moments(x, form):
+    """Each channel's mean and biased variance, in the wide dtype, and how many numbers they are of."""
     z = x.astype(wide(x.dtype))
-    mean = z.sum(axes) / count
-    z = z - mean
-    return mean, (z * z).sum(axes) / count
+    count = x.size // max(x.shape[1 if form is _First else -1], 1)
+    mean = form.total(z) / count
+    z = z - form.spread(mean)
+    squares = (z * z).sum(-1).sum(0) if form is _First else form.total(z * z)
+    return mean, squares / count, count
 
 
 def batch_norm(x, weight=None, bias=None, *, eps=1e-5):
     """Training-time batch norm of ``x (n, c, ...)``: ``(y, mean (c,), biased variance (c,))``."""
-    z = channels_last(x)
-    mean, var = _moments(z)
-    y = (z.astype(mean.dtype) - mean) * lax.rsqrt(var + eps)
+    form = _form(x)
+    z = form.there(x)
+    mean, var, _ = _moments(z, form)
+    y = (z.astype(mean.dtype) - form.spread(mean)) * form.spread(lax.rsqrt(var + eps))
     if weight is not None:
-        y = y * weight
+        y = y * form.spread(weight)
     if bias is not None:
-        y = y + bias
-    return channels_first(y.astype(x.dtype)), mean, var
+        y = y + form.spread(bias)
+    return form.back(y.astype(x.dtype), x.shape), mean, var
 
 
 def batch_norm_vjp(ct, x, weight=None, bias=None, *, eps=1e-5, needs=(True,) * 3):
     """Gradients for x, weight and bias from the cotangent of ``y`` (the statistics get none)."""
-    z, g = channels_last(x), once(channels_last(ct))
-    axes, count = tuple(range(x.ndim - 1)), _size(z.shape[:-1])
-    mean, var = _moments(z)
+    form = _form(x)
+    z, g = form.there(x), form.there(ct)
+    if form is _Last:
+        g = once(g)
+    mean, var, count = _moments(z, form)
     rstd = lax.rsqrt(var + eps)
-    xhat, g = (z.astype(mean.dtype) - mean) * rstd, g.astype(mean.dtype)
-    dx, db, dw = None, g.sum(axes), (g * xhat).sum(axes)
+    xhat, g = (z.astype(mean.dtype) - form.spread(mean)) * form.spread(rstd), g.astype(mean.dtype)
+    dx, db, dw = None, form.total(g), form.total(g * xhat)
     if needs[0]:
         scale = rstd if weight is None else rstd * weight.astype(g.dtype)
-        dx = scale * (g - db / count - xhat * (dw / count))
-        dx = channels_first(dx.astype(x.dtype))
+        dx = form.spread(scale) * (g - form.spread(db / count) - xhat * form.spread(dw / count))
+        dx = form.back(dx.astype(x.dtype), x.shape)
     dw = dw.astype(weight.dtype) if needs[1] and weight is not None else None
     db = db.astype(bias.dtype) if needs[2] and bias is not None else None
     return dx, dw, db

@@ -197,6 +197,8 @@ def native_batch_norm(input, weight, bias, running_mean, running_var, training: 
         f"Expected more than 1 value per channel when training, got input size torch.Size({list(input.shape)})",
         ArgumentValueError,
     )
+    if not input.size and running_mean is not None and running_var is not None:
+        return input, running_mean, running_var
     y, mean, var = kernels.batch_norm(input, weight, bias, eps=_eps(eps, input))
     unbiased = var * (count / max(count - 1, 1))
     return y, _moved(running_mean, mean, momentum), _moved(running_var, unbiased, momentum)
