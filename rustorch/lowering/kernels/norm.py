@@ -121,8 +121,9 @@ def _form(x):
 def _moments(x, form):
     """Each channel's mean and biased variance, in the wide dtype, and how many numbers they are of."""
     z = x.astype(wide(x.dtype))
-    count = x.size // max(x.shape[1 if form is _First else -1], 1)
-    mean = form.total(z) / count
+    total = form.total(z)
+    count = x.size // max(total.size, 1)
+    mean = total / count
     z = z - form.spread(mean)
     squares = (z * z).sum(-1).sum(0) if form is _First else form.total(z * z)
     return mean, squares / count, count
