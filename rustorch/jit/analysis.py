@@ -225,7 +225,7 @@ class Analysis:
         self._fail("the function uses a tensor, or a gradient path, from outside that could not be found again")
         return Constant(node.value)
 
-    def _specs(self) -> list[Made]:
+    def specs(self) -> list[Made]:
         """Everything that the program makes and somebody sees."""
         values = [*self.results, *[value for _, value in self.rebinds]]
         return [spec for _, spec, _ in self.writes] + [spec for how, spec in values if how == "new"]
@@ -233,7 +233,7 @@ class Analysis:
     def _plan(self) -> None:
         self.roots = sorted(self._ends, key=attrgetter("seq"))
         at = {node: i for i, node in enumerate(self.roots)}
-        for spec in self._specs():
+        for spec in self.specs():
             spec.at = at.get(spec.at, spec.at)
         self.looks = [(look, at.get(place, place)) for look, place in self.looks]
         self.plan = plan = Plan.of_recording(self.roots, self.before.since)
@@ -275,7 +275,7 @@ class Analysis:
 
     def _choose_mode(self) -> None:
         """Run the program at once, unless a gradient path leads out of it: then append its nodes to the graph."""
-        self.open = any(spec.history for spec in self._specs())
+        self.open = any(spec.history for spec in self.specs())
         if self.open and any(n.tape == ON_TAPE and _is_special(n) for n in self.plan.nodes):
             self._fail("a gradient path with hooks, checkpoints or a Function of its own leads out of the function")
 

@@ -54,15 +54,14 @@ class Closed(Variant):
                 self._straight.append((k, spec.at, writes))
             else:
                 self._writes.append((source, spec, writes))
-        made = [spec for _, spec, _ in self.writes]
-        made += [spec for how, spec in (*self.results, *[value for _, value in self.rebinds]) if how == "new"]
-        self._outside = [spec.at for spec in made if type(spec.at) is not int]  # values that only change their place
+        made = [spec.at for spec in found.specs()]
+        self._outside = [at for at in made if type(at) is not int]  # values that only change their place
         # In the order in which the program takes them, so that it may be started on what it gave.
         order = {i: at for at, i in enumerate(self.donated)}
         self._straight.sort(key=lambda write: order.get(self._slots[write[0]], 0))
         self._replaced = [self._storages[k] for k, _, _ in self._straight]
         self._written, self._counts = [at for _, at, _ in self._straight], [n for _, _, n in self._straight]
-        self._packing, self._keeper = self._pack(found), None
+        self._packing, self._keeper = self._pack(found, made), None
         # Kept are results of a call whose state all stays where it is.
         if self._packing is not None and [self._slots[k] for k, _, _ in self._straight] == self.donated:
             self._keeper = Keeper(self._replaced, self._counts, self._packing)
@@ -97,14 +96,12 @@ class Closed(Variant):
             read = [i for k, i in enumerate(self._slots) if k not in written] + [i for i, _ in self._others]
             self._pick_read = _picker([at for _, at in sorted(zip(read, range(len(read))))])
 
-    def _pack(self, found: Analysis) -> Packing | None:
+    def _pack(self, found: Analysis, made: list) -> Packing | None:
         """The forms of state, if it is all that the call donates, each of it to its heir, and no two results are one array."""
         # An optimizer's state is a constant to the call that makes it; later calls are to share its program.
         born = {i for i in self.donated if isinstance(self.sources[i], Constant)}
         heirs = [(self._slots[k], at) for k, at, _ in self._straight]
-        new = [spec.at for _, spec, _ in self.writes]
-        new += [spec.at for how, spec in (*self.results, *[value for _, value in self.rebinds]) if how == "new"]
-        if not heirs or heirs != [pair for pair in found.donated if pair[0] not in born] or len(set(new)) < len(new):
+        if not heirs or heirs != [pair for pair in found.donated if pair[0] not in born] or len(set(made)) < len(made):
             return None
         state = [found.plan.leaves[i].aval for i in self.donated]
         together = worth_it(state) and not self.looks  # what is looked at on the way has to be an array of its own
@@ -187,7 +184,7 @@ class Closed(Variant):
             arrays = None
             if self._packing is not None:
                 donated = self._packing.pack(donated)
-        free = self._gradients.are_free()
+        free = not self.looks and self._gradients.are_free()  # a look may fail: then the old ones stay
         donated += self._gradients.forms() if free else self._gradients.room()
         out = self.program(donated, kept, changed) if self.program is not None else ()
         gradients = self._pick_gradients(out)
@@ -233,7 +230,7 @@ class Closed(Variant):
         """The arrays of all sources; those in ``owned`` may be given away."""
         values = [value_at(source, given) for source in self.sources]
         for i in owned:
-            _copy_if_held(values, i, self.sources[i].find(given))
+            _copy_if_held(values, i, self.sources[i], given)
         return values
 
     def _shared(self, nodes, arrays, given) -> bool:
@@ -249,7 +246,7 @@ class Closed(Variant):
                     arrays[k] = copied(arrays[k])
         for k, (i, source) in enumerate(self._others, len(nodes)):
             if i in self._donated:
-                _copy_if_held(arrays, k, source.find(given))
+                _copy_if_held(arrays, k, source, given)
         return not free
 
 
@@ -273,8 +270,12 @@ def _picker(places):
     return itemgetter(*places)
 
 
-def _copy_if_held(values, i: int, t: Tensor) -> None:
-    """Make ``values[i]``, the array of ``t``, one that may be given away."""
+def _copy_if_held(values, i: int, source, given) -> None:
+    """Make ``values[i]``, the array of ``source``, one that may be given away."""
+    if type(source) is Constant:  # every call begins with it
+        values[i] = copied(values[i])
+        return
+    t = source.find(given)
     node = t._storage.node
     # References: the owner, the local name or list, the argument of getrefcount, perhaps the tensor.
     if node.exported or getrefcount(node) > (4 if t._node is node else 3) or getrefcount(values[i]) > 3:

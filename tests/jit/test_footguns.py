@@ -979,6 +979,36 @@ def look_that_fails_leaves_gradients(trace):
 
 
 @case
+def look_that_fails_before_gradients_are_replaced(trace):
+    w = torch.ones(2, requires_grad=True)
+
+    def f(x):
+        if x.sum() < 0:
+            return w.grad * 2
+        w.grad = None
+        (w * x).sum().backward()
+        return x * 1
+
+    f = trace(f)
+    return [f(fill(v, 2)) for v in (1, 2, 3, 4, -1, 5, 6, -1, -1, 7)]
+
+
+@case
+def literal_changed_in_place_beside_state(trace):
+    total, held = torch.zeros(3), types.SimpleNamespace(m=None)
+
+    def f(x):
+        total.add_(x)
+        m = torch.tensor([1.0, 2.0, 3.0])
+        m.add_(x)
+        held.m = m
+        return m * 2
+
+    f = trace(f)
+    return [*[f(fill(i, 3)) for i in range(6)], total, held.m]
+
+
+@case
 def buffers_swapped(trace):
     state = {"a": torch.zeros(2), "b": torch.ones(2)}
 
