@@ -200,9 +200,10 @@ class Analysis:
 
     def _hidden(self, made: dict) -> list[Node]:
         """Pending nodes that something holds, but no effect accounts for."""
-        for again in (False, True):
-            if again:
-                gc.collect()
+        # What the call left is young: no collection ran in it. A full one is slow, and this call may be recorded again anyway.
+        for generation in (None, 1) if self.problem else (None, 1, 2):
+            if generation is not None:
+                gc.collect(generation)
             alive = [s for r in local.pending if (s := r()) is not None and s not in made and s.node.value is None]
             found = [s.node for s in alive if s.node not in self._ends and s.node.seq > self.before.since]
             if not found:

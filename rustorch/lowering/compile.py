@@ -15,12 +15,13 @@ import numpy as np
 from rustorch.graph import ON_TAPE
 from rustorch.lowering import observe
 from rustorch.lowering.emit import evaluate
-from rustorch.lowering.persist import ready
+from rustorch.lowering.naming import name_of
 from rustorch.lowering.placement import jax_device, x64
 from rustorch.lowering.plan import Plan, is_kept
 from rustorch.lowering.platform import platform
 from rustorch.lowering.promote import weak
 from rustorch.lowering.settings import compiler_options, matmul_precision, settings_key
+from rustorch.lowering.tiers import start
 
 MAX_FAMILIES = 1024  # structures kept; the least recently used goes first
 LOCK = threading.RLock()
@@ -35,15 +36,11 @@ class Program:
 
     __slots__ = ("number", "size", "n_outputs", "runs", "seconds", "run", "jitted", "order")
 
-    def __init__(self, f, device, size, n_outputs, order=(), donate=(), keep_unused=False):
+    def __init__(self, f, device, size, n_outputs, order=(), donate=(), keep_unused=False, about=None):
         options = compiler_options(PLATFORMS[device.type])
         self.jitted = jitted(f, PLATFORMS[device.type], options, donate, keep_unused)
 
-        def first(*args):
-            self.run = ready(self.jitted, args, jax_device(device), options)
-            return self.run(*args)
-
-        self.run = first
+        self.run = lambda *args: start(self, args, jax_device(device), options, about)
         self.order = order  # of its outputs, as positions among the plan's, where it is another
         self.number = _numbering()
         self.size = size
@@ -166,7 +163,18 @@ def _build(plan: Plan, family: Family, donated: tuple[tuple[int, int], ...], dev
         return [*state.join(forms, out[:owned]), *room.join(buffers, out[owned:replaced]), *out[replaced:]]
 
     order = order if given_to else ()
-    return Program(program, device, len(steps), len(outputs), order, (0,) if given_to else (), bool(spare))
+    given = (0,) if given_to else ()
+
+    def about():
+        return work(plan.nodes), name_of(plan, layout, tuple(donated.items()), spare, packing)
+
+    return Program(program, device, len(steps), len(outputs), order, given, bool(spare), about)
+
+
+def work(nodes) -> int:
+    """How many elements the nodes of a graph hold."""
+    avals = [a for node in nodes for a in (node.aval if type(node.aval) is tuple else (node.aval,))]
+    return sum([a.numel for a in avals])
 
 
 def jitted(f, where: str, options, donate=(), keep_unused=False):

@@ -2,18 +2,22 @@
 
 On by default, in ``~/.cache/rustorch`` (or ``$XDG_CACHE_HOME/rustorch``). ``RUSTORCH_CACHE_DIR`` names another folder,
 and the empty string turns it off. A program's name is a hash of its StableHLO, of the compiler and its options, and of
-the processor, so nothing in the folder can be out of date: it may be shared, copied or deleted at any time.
+the processor, so nothing in the folder can be out of date: it may be shared, copied or deleted at any time. Beside the
+programs lie notes, which tell from what a program was recorded where it is, so that it need not be lowered.
 """
 
 from __future__ import annotations
 
 import gc
 import hashlib
+import json
 import os
 import platform
+import re
 import time
 import zlib
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
@@ -28,7 +32,8 @@ from rustorch.lowering.blas import one_thread
 MAX_BYTES = 1 << 30  # of the folder; what was used longest ago goes first
 MIN_SECONDS = 0.3  # what compiles faster is not worth a file
 _MAGIC = b"rustorch program 1\n"
-_SUFFIX = ".xla"
+_SUFFIX, _NOTE = ".xla", ".note"
+_FILE = re.compile("[0-9a-f]{64}" + re.escape(_SUFFIX))
 _chosen: list = []  # the folder that set_cache_dir was given
 
 
@@ -64,27 +69,76 @@ def cache_dir() -> Path | None:
     return None
 
 
-def ready(jitted, args, device, options=None):
-    """``jitted`` compiled for ``args``: loaded if some process has compiled it before, else compiled and kept."""
-    with uncollected():
-        lowered = jitted.lower(*args)
-        text = lowered.as_text()
-        if "@lapack_" in text:
+class Lowered:
+    """A program that JAX has traced, and where its compiled forms are kept."""
+
+    def __init__(self, jitted, args, device):
+        with uncollected():
+            self._lowered = jitted.lower(*args)
+            self.text = self._lowered.as_text()
+        self.device = device
+        self.calls_lapack = "@lapack_" in self.text
+        if self.calls_lapack:
             one_thread()
-        folder = cache_dir()
-        if folder is None or "callback" in text:  # it would call back into a process that is gone
-            return lowered.compile()
-        # Arguments that a program does not use are not in its text, but an executable is for calls with them.
-        path = _path_of(folder, f"{text}\n{lowered.in_avals} {lowered.in_tree} {lowered.out_tree}", device, options)
-        program = _load(path, lowered, device)
-        if program is not None:
-            observe.count("loaded")
-        else:
+
+    def compiled(self, options=None):
+        """The program for a device, and its file's name if it is kept: loaded if some process has compiled it before."""
+        lowered, folder = self._lowered, cache_dir()
+        with uncollected():
+            if folder is None or "callback" in self.text:  # it would call back into a process that is gone
+                return lowered.compile(options), None
+            # Arguments that a program does not use are not in its text, but an executable is for calls with them.
+            path = _path_of(
+                folder, f"{self.text}\n{lowered.in_avals} {lowered.in_tree} {lowered.out_tree}", self.device, options
+            )
+            program = _load(path, lowered.in_tree, lowered.out_tree, self.device)
+            if program is not None:
+                return program, path.name
             started = time.perf_counter()
-            program = lowered.compile()
-            if time.perf_counter() - started >= MIN_SECONDS:
-                _save(path, program)
-        return program
+            program = lowered.compile(options)
+            kept = time.perf_counter() - started >= MIN_SECONDS and _save(path, program)
+            return program, path.name if kept else None
+
+
+@dataclass
+class Note:
+    """What is known of a program that has a name (`lowering.naming`): the files of its code, so that it need not be traced."""
+
+    first: str  # the code it starts with
+    later: str | None  # the code of later starts, once some process came to them
+    outputs: int
+    calls_lapack: bool
+
+    @staticmethod
+    def of(name: str, device) -> Note | None:
+        """The note that some process left about a program; None if there is none that can be read."""
+        with suppress(Exception):  # whatever is wrong with it, tracing helps
+            path = _note_path(name, device)
+            if _is_ours(path.parent):
+                self = Note(**json.loads(_opened(path.read_bytes())))
+                if all(_FILE.fullmatch(file) for file in (self.first, self.later or self.first)):
+                    return self
+        return None
+
+    def leave(self, name: str, device) -> None:
+        """Write it for other processes."""
+        with suppress(Exception):
+            write_whole(_note_path(name, device), _sealed(json.dumps(asdict(self)).encode()))
+
+    def load(self, file: str | None, args, device):
+        """The code in one of its files; None if that cannot be used."""
+        folder = cache_dir()
+        if file is None or folder is None:
+            return None
+        if self.calls_lapack:
+            one_thread()
+        with uncollected():
+            trees = jax.tree.structure((args, {})), jax.tree.structure([0] * self.outputs)
+            return _load(folder / file, *trees, device)
+
+
+def _note_path(name: str, device) -> Path:
+    return cache_dir() / (hashlib.sha256(f"{name} {_toolchain(device)}".encode()).hexdigest() + _NOTE)
 
 
 @contextmanager
@@ -123,7 +177,7 @@ def _processor() -> tuple:
     return (platform.machine(), platform.processor(), platform.system(), threads, *lines)
 
 
-def _load(path: Path, lowered, device):
+def _load(path: Path, in_tree, out_tree, device):
     """The program in a file; ``None`` if there is none that can be used."""
     try:
         if not _is_ours(path.parent):
@@ -132,33 +186,47 @@ def _load(path: Path, lowered, device):
     except OSError:
         return None
     try:
-        head = len(_MAGIC) + 32
-        if not content.startswith(_MAGIC) or hashlib.sha256(content[head:]).digest() != content[len(_MAGIC) : head]:
-            raise ValueError("damaged, or not written by rustorch")
-        program = serialize_executable.deserialize_and_load(
-            zlib.decompress(content[head:]), lowered.in_tree, lowered.out_tree, device.client, [device]
-        )
+        payload = zlib.decompress(_opened(content))
+        program = serialize_executable.deserialize_and_load(payload, in_tree, out_tree, device.client, [device])
     except Exception:  # whatever is wrong with it, compiling helps
         with suppress(OSError):
             path.unlink()
         return None
     with suppress(OSError):
         os.utime(path)  # it was used
+    observe.count("loaded")
     return program
 
 
-def _save(path: Path, program) -> None:
+def _save(path: Path, program) -> bool:
     """Write a program, whole or not at all; that it could not be written is no error."""
     try:
         payload = zlib.compress(serialize_executable.serialize(program)[0], 1)
-        content = _MAGIC + hashlib.sha256(payload).digest() + payload
+        content = _sealed(payload)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not _is_ours(path.parent) or len(content) > MAX_BYTES:
-            return
+            return False
         write_whole(path, content)
         _prune(path.parent)
     except Exception:  # a full disk, a program that cannot be serialised
-        return
+        return False
+    return True
+
+
+def _sealed(payload: bytes) -> bytes:
+    return _MAGIC + hashlib.sha256(payload).digest() + payload
+
+
+def _opened(content: bytes) -> bytes:
+    """What was sealed.
+
+    Raises:
+        ValueError: it was damaged since, or never sealed.
+    """
+    head = len(_MAGIC) + 32
+    if not content.startswith(_MAGIC) or hashlib.sha256(content[head:]).digest() != content[len(_MAGIC) : head]:
+        raise ValueError("damaged, or not written by rustorch")
+    return content[head:]
 
 
 def _is_ours(folder: Path) -> bool:
@@ -173,7 +241,7 @@ def _prune(folder: Path) -> None:
     """Delete what was used longest ago until the folder is within its bound."""
     found = []
     for entry in os.scandir(folder):
-        if entry.name.endswith(_SUFFIX):
+        if entry.name.endswith((_SUFFIX, _NOTE)):
             with suppress(OSError):
                 found.append((entry.stat().st_mtime, entry.stat().st_size, entry.path))
     size = sum(n for _, n, _ in found)

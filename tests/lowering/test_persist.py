@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 import zlib
-from hashlib import sha256
 
 import jax
 import jax.numpy as jnp
@@ -66,8 +65,7 @@ def test_the_folder_may_go_at_any_time(folder):
 
 def _foreign(content: bytes) -> bytes:
     """A well-formed entry with something else in it."""
-    payload = zlib.compress(content)
-    return persist._MAGIC + sha256(payload).digest() + payload
+    return persist._sealed(zlib.compress(content))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +139,7 @@ def test_an_argument_that_is_not_used_tells_programs_apart(folder):
     for size in (0, 1, 0):
         given = (jnp.ones(3), np.zeros(size, np.float32))
         f = jax.jit(lambda x, unused: x + 1)
-        assert persist.ready(f, given, device)(*given).tolist() == [2.0] * 3
+        assert persist.Lowered(f, given, device).compiled()[0](*given).tolist() == [2.0] * 3
     assert len(list(folder.iterdir())) == 2
 
 
