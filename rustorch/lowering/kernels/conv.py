@@ -9,6 +9,7 @@ kernel 1, no padding   one dot                                one dot
 depthwise              sum of taps times a vector             sum of taps times cotangent
 c * prod(k) <= 16      sum of outer products of taps          rows (below)
 float64                patches side by side, one dot          rows
+3x3 of >= 64 channels  Winograd's (`winograd`)                Winograd's
 otherwise              ``lax`` convolution                    rows
 other groups           ``lax`` convolution                    derived from it
 =====================  =====================================  ===============================
@@ -32,6 +33,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from ..platform import on_cpu
+from . import winograd
 from .sums import once, wide
 from .windows import channels_first, channels_last, extent, pad_space, pairs, per_axis, places, tap
 
@@ -89,7 +91,7 @@ def _patches(x, weight, *geometry):
     return _dot(cols, weight.transpose(*range(2, weight.ndim), 1, 0).reshape(-1, o))
 
 
-def _form(x, weight, stride, padding, groups):
+def _form(x, weight, stride, padding, dilation, groups):
     """The forward's form by the table above; ``x`` is channels-last."""
     window, inputs = weight.shape[2:], weight.shape[1]
     if not on_cpu():
@@ -101,7 +103,9 @@ def _form(x, weight, stride, padding, groups):
         return "pointwise"
     if inputs * math.prod(window) <= _FEW:
         return "outer"
-    return "patches" if x.dtype == jnp.float64 else "lax"
+    if x.dtype == jnp.float64:
+        return "patches"
+    return "winograd" if winograd.fits(x, weight, stride, padding, dilation) else "lax"
 
 
 _FORMS = {
@@ -109,11 +113,12 @@ _FORMS = {
     "depthwise": _depthwise,
     "outer": _outer,
     "patches": _patches,
+    "winograd": lambda x, weight, stride, padding, dilation: winograd.forward(x, weight, padding),
 }
 
 
 def _forward(x, weight, stride, padding, dilation, groups):
-    form = _form(x, weight, stride, padding, groups)
+    form = _form(x, weight, stride, padding, dilation, groups)
     if form == "lax":
         return _lax(x, weight, stride, padding, dilation, groups)
     return _FORMS[form](x, weight, stride, padding, dilation)
@@ -129,7 +134,7 @@ def conv(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
     x, weight, bias = in_full(x, weight, bias)
     y = _forward(channels_last(x), weight, *geometry, groups)
     y = (y if bias is None else y + bias).astype(dtype)
-    cheap = _form(x, weight, *geometry[:2], groups) in ("outer", "depthwise")
+    cheap = _form(channels_last(x), weight, *geometry, groups) in ("outer", "depthwise")
     return channels_first(once(y) if cheap else y)
 
 
@@ -160,7 +165,9 @@ def conv_input_gradient(ct, weight, shape, *, stride=1, padding=0, dilation=1, g
 
 
 def _input_gradient(g, x, weight, geometry, groups):
-    form = _form(x, weight, geometry[0], geometry[1], groups)
+    form = _form(x, weight, *geometry, groups)
+    if form == "winograd":
+        return winograd.input_gradient(g, weight, geometry[1])
     body = None if form == "outer" else _FORMS.get(form)
 
     def forward(z):
@@ -170,7 +177,9 @@ def _input_gradient(g, x, weight, geometry, groups):
 
 
 def _weight_gradient(g, x, weight, geometry, groups):
-    form = _form(x, weight, geometry[0], geometry[1], groups)
+    form = _form(x, weight, *geometry, groups)
+    if form == "winograd":
+        return winograd.weight_gradient(g, x, geometry[1])
     if form == "depthwise":
         axes = tuple(range(g.ndim - 1))
         sums = [(t * g).sum(axes) for t in _taps(x, weight, *geometry).values()]
