@@ -19,7 +19,7 @@ import numpy as np
 from jax import lax
 
 _G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float32)
-_CHANNELS = 64  # fewer leave the dots too little to do for the transforms
+_CHANNELS, _PRODUCTS = 32, 2048  # fewer, in and out, leave the dots too little to do for the transforms
 _SQUARES = 64
 _KEPT = 1 << 26  # bytes of a transformed input that may wait for the backward
 
@@ -28,7 +28,9 @@ def fits(x, weight, stride, padding, dilation) -> bool:
     """Is this form the fastest for ``x (n, h, w, c)`` and ``weight (o, c, k, k)``? ``padding`` is pairs."""
     if weight.shape[2:] != (3, 3) or x.dtype != jnp.float32 or (*stride, *dilation) != (1, 1, 1, 1):
         return False
-    if min(weight.shape[:2]) < _CHANNELS or any(not 0 <= p <= 2 for pair in padding for p in pair):
+    if min(weight.shape[:2]) < _CHANNELS or weight.shape[0] * weight.shape[1] < _PRODUCTS:
+        return False
+    if any(not 0 <= p <= 2 for pair in padding for p in pair):
         return False
     h, w, down, across = _extents(x, padding)
     squares = x.shape[0] * down * across
