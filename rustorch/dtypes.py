@@ -64,6 +64,9 @@ float32 = float_ = DType("float32", np.float32, FLOATING, "Float")
 float64 = double = DType("float64", np.float64, FLOATING, "Double")
 float8_e4m3fn = DType("float8_e4m3fn", ml_dtypes.float8_e4m3fn, FLOATING, "Float8_e4m3fn")
 float8_e5m2 = DType("float8_e5m2", ml_dtypes.float8_e5m2, FLOATING, "Float8_e5m2")
+float8_e4m3fnuz = DType("float8_e4m3fnuz", ml_dtypes.float8_e4m3fnuz, FLOATING, "Float8_e4m3fnuz")
+float8_e5m2fnuz = DType("float8_e5m2fnuz", ml_dtypes.float8_e5m2fnuz, FLOATING, "Float8_e5m2fnuz")
+float8_e8m0fnu = DType("float8_e8m0fnu", ml_dtypes.float8_e8m0fnu, FLOATING, "Float8_e8m0fnu")
 uint8 = DType("uint8", np.uint8, INTEGER, "Byte")
 uint16 = DType("uint16", np.uint16, INTEGER, "UInt16")
 uint32 = DType("uint32", np.uint32, INTEGER, "UInt32")
@@ -79,7 +82,8 @@ complex128 = cdouble = DType("complex128", np.complex128, COMPLEX, "ComplexDoubl
 complex32 = complex64
 
 ALL = (
-    float16, bfloat16, float32, float64, float8_e4m3fn, float8_e5m2, uint8, uint16, uint32, uint64,
+    float16, bfloat16, float32, float64, float8_e4m3fn, float8_e5m2, float8_e4m3fnuz,
+    float8_e5m2fnuz, float8_e8m0fnu, uint8, uint16, uint32, uint64,
     int8, int16, int32, int64, bool_, complex64, complex128,
 )  # fmt: skip
 BY_NAME = {d.name: d for d in ALL}

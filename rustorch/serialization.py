@@ -7,6 +7,7 @@ import pickle
 from collections import OrderedDict
 from pathlib import Path
 
+from rustorch import dtypes
 from rustorch.devices import Device
 from rustorch.errors import RustorchRuntimeError
 from rustorch.files import write_whole
@@ -18,7 +19,7 @@ _SAFE = {
     ("rustorch.eager.methods.copies", "rebuild"), ("rustorch.eager.tensor", "Tensor"), ("rustorch.size", "Size"),
     ("rustorch.nn.parameter", "Parameter"), ("rustorch.nn.parameter", "Buffer"), ("rustorch.dtypes", "_by_name"), ("rustorch.devices", "Device"),
     ("numpy", "ndarray"), ("numpy", "dtype"), ("numpy._core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "scalar"),
-    ("numpy._core.numeric", "_frombuffer"), ("ml_dtypes", "bfloat16"), ("ml_dtypes", "float8_e4m3fn"), ("ml_dtypes", "float8_e5m2"),
+    ("numpy._core.numeric", "_frombuffer"), *[("ml_dtypes", name) for name in dtypes.BY_NAME if name.startswith(("bfloat", "float8"))],
 }  # fmt: skip
 
 

@@ -87,7 +87,21 @@ def cast(x, dtype: DType):
         # Through int64: a negative float to an unsigned type wraps in PyTorch on x86, XLA saturates.
         wide = x.astype(jnp.int64)
         return wide if dtype is dtypes.int64 else wide.astype(target)
+    if dtype is dtypes.float8_e4m3fn:  # has no infinity: PyTorch stops at the largest number, XLA gives NaN
+        x = x.astype(jnp.float32 if x.dtype != jnp.float64 else x.dtype)
+        return jnp.clip(x, -448, 448).astype(target)
+    if dtype is dtypes.float8_e8m0fnu:
+        return _power_of_two(x)
     return x.astype(target)
+
+
+def _power_of_two(x):
+    """The exponent of the nearest power of two, of two the higher; the sign is lost (Open Compute Project, *Microscaling Formats*)."""
+    bits = jax.lax.bitcast_convert_type(x.astype(jnp.float32), jnp.uint32) & 0x7FFFFFFF
+    exponent, rest = bits >> 23, bits & 0x7FFFFF
+    up = (rest > 0x400000) | (rest == 0x400000) & (exponent > 0)
+    exponent = jnp.where((exponent < 255) & up, exponent + 1, exponent)
+    return jax.lax.bitcast_convert_type(exponent.astype(jnp.uint8), dtypes.float8_e8m0fnu.numpy)
 
 
 def broadcast_shape(*shapes) -> tuple[int, ...]:
