@@ -87,12 +87,21 @@ def cast(x, dtype: DType):
         # Through int64: a negative float to an unsigned type wraps in PyTorch on x86, XLA saturates.
         wide = x.astype(jnp.int64)
         return wide if dtype is dtypes.int64 else wide.astype(target)
-    if dtype is dtypes.float8_e4m3fn:  # has no infinity: PyTorch stops at the largest number, XLA gives NaN
-        x = x.astype(jnp.float32 if x.dtype != jnp.float64 else x.dtype)
-        return jnp.clip(x, -448, 448).astype(target)
+    if dtype.itemsize == 1 and dtype.kind == FLOATING:
+        return _eight_bits(x, dtype)
+    return x.astype(target)
+
+
+def _eight_bits(x, dtype: DType):
+    x = x if x.dtype == jnp.float64 else x.astype(jnp.float32)
     if dtype is dtypes.float8_e8m0fnu:
         return _power_of_two(x)
-    return x.astype(target)
+    if dtype is dtypes.float8_e4m3fn:  # has no infinity: PyTorch stops at the largest number, XLA gives NaN
+        x = jnp.clip(x, -448, 448)
+    elif dtype is not dtypes.float8_e5m2:
+        # XLA's older loops round small negative numbers to -0.0, whose bits are NaN in these formats.
+        x = jnp.where(jnp.abs(x) <= float(jnp.finfo(dtype.numpy).smallest_subnormal) / 2, 0, x)
+    return x.astype(dtype.numpy)
 
 
 def _power_of_two(x):
