@@ -7,7 +7,7 @@ is pending into one XLA program and runs it. ``docs/one_step.md`` follows one st
 from math import e as e, inf as inf, nan as nan, pi as pi
 
 from rustorch.size import Size as Size  # isort: skip
-from rustorch import dtypes as _dtypes, errors as errors
+from rustorch import absent as _absent, dtypes as _dtypes, errors as errors
 from rustorch.as_torch import (
     install_as_torch as install_as_torch,
     uninstall_as_torch as uninstall_as_torch,
@@ -188,3 +188,8 @@ for _name in [
     globals()[_name] = getattr(nn, _name)  # the documents write these at top level
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    reason = _absent.reason_for(name)
+    raise AttributeError(f"module 'rustorch' has no attribute {name!r}" + (f" ({reason})" if reason else ""))

@@ -7,7 +7,7 @@ import rustorch
 
 ROOT = Path(rustorch.__file__).parent
 FLOORS = [
-    {"errors", "dtypes", "devices", "size", "limits", "layouts", "as_torch", "files", "later"},
+    {"errors", "dtypes", "devices", "size", "limits", "layouts", "absent", "as_torch", "files", "later"},
     {"graph"},
     {"lowering"},
     {"eager"},

@@ -3,6 +3,7 @@
 import ast
 
 import pytest
+from write_compatibility import text
 
 from rustorch import compatibility, stubs
 
@@ -15,4 +16,4 @@ def test_stub_is_fresh(path):
 
 
 def test_list_of_operations_is_fresh():
-    assert compatibility.PATH.read_text() == compatibility.text(), "stale: run `python -m rustorch.compatibility`"
+    assert compatibility.PATH.read_text() == text(), "stale: run `python tests/core/write_compatibility.py`"
