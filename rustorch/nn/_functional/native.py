@@ -6,6 +6,9 @@ checks and warnings that only ``nn.functional`` has.
 
 from __future__ import annotations
 
+import functools
+import inspect
+
 from rustorch.dtypes import FLOATING, int32, int64
 from rustorch.eager import ops as T
 from rustorch.eager.ops import nn_functional as _F
@@ -25,6 +28,20 @@ def _function(fn):
     return fn
 
 
+def _loss(fn):
+    """A loss: unreduced by default in ``torch``, as PyTorch's Python functions are; in ``torch.ops.aten`` the mean."""
+    at = list(inspect.signature(fn).parameters).index("reduction")
+
+    @functools.wraps(fn)
+    def averaged(*args, **kwargs):
+        if len(args) <= at:
+            kwargs.setdefault("reduction", 1)
+        return fn(*args, **kwargs)
+
+    T.NAMESPACES.setdefault("aten", {})[fn.__name__] = averaged
+    return _function(fn)
+
+
 def _reduction(name: str, number) -> str:
     """A reduction by its number: 1 is the mean, 2 the sum, any other none."""
     if not isinstance(number, int):
@@ -37,7 +54,7 @@ def _dropping(name: str, features: bool) -> None:
     plain = getattr(_dropout, name)
 
     def drop(input, p, train, in_place):
-        check(0 <= p <= 1, f"dropout probability has to be between 0 and 1, but got {p}")
+        check(0 <= p <= 1, f"dropout probability has to be between 0 and 1, but got {p:g}")
         if not train or p == 0 or not input.numel():
             return input
         check(not features or input.ndim >= 2, "Feature dropout requires at least 2 dimensions in the input")
@@ -95,8 +112,8 @@ def instance_norm(input, weight, bias, running_mean, running_var, use_input_stat
     return norm.instance_normed(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
 
 
-@_function
-def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction=1, zero_infinity=False):
+@_loss
+def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction=0, zero_infinity=False):
     """``nn.functional.ctc_loss`` with the reduction as a number: 0 none, 1 mean, 2 sum."""
     reduction = _reduction("ctc_loss", reduction)
     return _F.ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
@@ -115,6 +132,7 @@ def embedding_renorm_(input, indices, max_norm, norm_type):
         tensor([[3.0000, 4.0000],
                 [0.6000, 0.8000]])
     """
+    check_writable(input)
     check(
         input.ndim == 2,
         f"Expected 2-dimensional tensor, but got {input.ndim}-dimensional tensor for argument #1 'self' "
@@ -125,7 +143,6 @@ def embedding_renorm_(input, indices, max_norm, norm_type):
         "Expected tensor for argument #2 'indices' to have one of the following scalar types: Long, Int; "
         f"but got torch.{indices.dtype.alias}Tensor instead (while checking arguments for embedding_renorm_)",
     )
-    check_writable(input)
     sparse.shorten_rows(input, indices, max_norm, norm_type)
     return input
 
@@ -187,8 +204,8 @@ def _largest(out, weight, indices, bag, counted):
 _bags, _bag_numbers = sparse.embedding_bag, sparse.bag_numbers
 
 
-@_function
-def binary_cross_entropy_with_logits(input, target, weight=None, pos_weight=None, reduction=1):
+@_loss
+def binary_cross_entropy_with_logits(input, target, weight=None, pos_weight=None, reduction=0):
     """``nn.functional.binary_cross_entropy_with_logits`` with the reduction as a number; ``input`` may be broadcast."""
     if input.shape != target.shape:
         shape = T.broadcast_shapes(input.shape, target.shape)
@@ -201,27 +218,27 @@ def binary_cross_entropy_with_logits(input, target, weight=None, pos_weight=None
     return _F.binary_cross_entropy_with_logits(input, target, weight, pos_weight=pos_weight, reduction=reduction)
 
 
-@_function
-def cosine_embedding_loss(input1, input2, target, margin=0.0, reduction=1):
+@_loss
+def cosine_embedding_loss(input1, input2, target, margin=0.0, reduction=0):
     """``nn.functional.cosine_embedding_loss`` with the reduction as a number: 0 none, 1 mean, 2 sum."""
     reduction = _reduction("cosine_embedding_loss", reduction)
     return _F.cosine_embedding_loss(input1, input2, target, margin, reduction=reduction)
 
 
-@_function
-def hinge_embedding_loss(input, target, margin=1.0, reduction=1):
+@_loss
+def hinge_embedding_loss(input, target, margin=1.0, reduction=0):
     """``nn.functional.hinge_embedding_loss`` with the reduction as a number: 0 none, 1 mean, 2 sum."""
     return _F.hinge_embedding_loss(input, target, margin, reduction=_reduction("hinge_embedding_loss", reduction))
 
 
-@_function
-def kl_div(input, target, reduction=1, *, log_target=False):
+@_loss
+def kl_div(input, target, reduction=0, *, log_target=False):
     """``nn.functional.kl_div`` with the reduction as a number: 0 none, 1 mean (over every element), 2 sum."""
     return _F.kl_div(input, target, reduction=_reduction("kl_div", reduction), log_target=log_target)
 
 
-@_function
-def margin_ranking_loss(input1, input2, target, margin=0.0, reduction=1):
+@_loss
+def margin_ranking_loss(input1, input2, target, margin=0.0, reduction=0):
     """``nn.functional.margin_ranking_loss`` with the reduction as a number: 0 none, 1 mean, 2 sum."""
     reduction = _reduction("margin_ranking_loss", reduction)
     return _F.margin_ranking_loss(input1, input2, target, margin, reduction=reduction)
@@ -234,8 +251,8 @@ def poisson_nll_loss(input, target, log_input, full, eps, reduction):
     return _F.poisson_nll_loss(input, target, log_input, full, eps=eps, reduction=reduction)
 
 
-@_function
-def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2.0, eps=1e-6, swap=False, reduction=1):
+@_loss
+def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2.0, eps=1e-6, swap=False, reduction=0):
     """``nn.functional.triplet_margin_loss`` with the reduction as a number: 0 none, 1 mean, 2 sum."""
     reduction = _reduction("triplet_margin_loss", reduction)
     return _F.triplet_margin_loss(anchor, positive, negative, margin, p, eps, swap, reduction=reduction)
