@@ -75,7 +75,9 @@ def test_switches(restored):
         assert step(rustorch) == step(torch)
     assert rustorch.get_device_module("cuda:0") is rustorch.cuda and rustorch.get_device_module() is not None
     assert rustorch.set_flush_denormal(True) is False and rustorch.get_num_interop_threads() >= 1
-    assert isinstance(rustorch.preserve_format, rustorch.memory_format) and rustorch.memory_format is not rustorch.layout
+    assert (
+        isinstance(rustorch.preserve_format, rustorch.memory_format) and rustorch.memory_format is not rustorch.layout
+    )
 
 
 def test_anomaly_mode_finds_the_nan(restored):
@@ -181,7 +183,9 @@ def test_replace_all_batch_norm_modules():
     ends = []
     for lib in (rustorch, torch):
         nn = lib.nn
-        net = nn.Sequential(nn.BatchNorm1d(3), nn.Sequential(nn.BatchNorm2d(2)), nn.InstanceNorm1d(3, track_running_stats=True))
+        net = nn.Sequential(
+            nn.BatchNorm1d(3), nn.Sequential(nn.BatchNorm2d(2)), nn.InstanceNorm1d(3, track_running_stats=True)
+        )
         assert lib.func.replace_all_batch_norm_modules_(net) is net
         ends.append([(n, tuple(b.shape)) for n, b in net.named_buffers()])
         assert not net[0].track_running_stats and net[0].running_mean is None
