@@ -40,6 +40,7 @@ from rustorch.eager.convert import (
     as_tensor as as_tensor,
     asarray as asarray,
     from_dlpack as from_dlpack,
+    from_file as from_file,
     from_numpy as from_numpy,
     frombuffer as frombuffer,
     tensor as tensor,
@@ -62,8 +63,12 @@ from rustorch.eager.printing import set_printoptions as set_printoptions
 from rustorch.eager.show import show_graph as show_graph, show_stablehlo as show_stablehlo
 from rustorch.eager.tensor import Tensor as Tensor
 from rustorch.layouts import (
+    channels_last as channels_last,
+    contiguous_format as contiguous_format,
     jagged as jagged,
     layout as layout,
+    memory_format as memory_format,
+    preserve_format as preserve_format,
     sparse_bsc as sparse_bsc,
     sparse_bsr as sparse_bsr,
     sparse_coo as sparse_coo,
@@ -78,10 +83,6 @@ half, float, double = _dtypes.float16, _dtypes.float32, _dtypes.float64
 short, int, long = _dtypes.int16, _dtypes.int32, _dtypes.int64
 cfloat, cdouble = _dtypes.complex64, _dtypes.complex128
 chalf = complex32 = _dtypes.complex64  # XLA has no half-precision complex numbers
-contiguous_format, preserve_format, channels_last = (
-    "torch.contiguous_format", "torch.preserve_format", "torch.channels_last"
-)  # fmt: skip
-
 newaxis = None
 globals().update(_types_of("cpu"))
 
@@ -106,11 +107,14 @@ from rustorch import (
     ops as ops,
     optim as optim,
     random as random,
+    return_types as return_types,
     signal as signal,
     sparse as sparse,
     special as special,
     testing as testing,
+    torch_version as torch_version,
     utils as utils,
+    version as version,
 )
 from rustorch.amp import autocast as autocast
 from rustorch.amp._old_names import (
@@ -121,28 +125,43 @@ from rustorch.amp._old_names import (
     set_autocast_cpu_enabled as set_autocast_cpu_enabled,
     set_autocast_gpu_dtype as set_autocast_gpu_dtype,
 )
+from rustorch.amp.grad_scaler import GradScaler as GradScaler
 from rustorch.autograd import (
     Variable as Variable,
     enable_grad as enable_grad,
     grad as grad,
     inference_mode as inference_mode,
+    is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled,
+    is_anomaly_enabled as is_anomaly_enabled,
     is_grad_enabled as is_grad_enabled,
     is_inference_mode_enabled as is_inference_mode_enabled,
     no_grad as no_grad,
+    set_anomaly_enabled as set_anomaly_enabled,
     set_grad_enabled as set_grad_enabled,
 )
 from rustorch.backends import (
     are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
+    get_deterministic_debug_mode as get_deterministic_debug_mode,
+    get_device_module as get_device_module,
     get_float32_matmul_precision as get_float32_matmul_precision,
+    get_num_interop_threads as get_num_interop_threads,
     get_num_threads as get_num_threads,
+    is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,
+    is_warn_always_enabled as is_warn_always_enabled,
+    set_deterministic_debug_mode as set_deterministic_debug_mode,
     set_float32_matmul_precision as set_float32_matmul_precision,
+    set_flush_denormal as set_flush_denormal,
+    set_num_interop_threads as set_num_interop_threads,
     set_num_threads as set_num_threads,
+    set_warn_always as set_warn_always,
     use_deterministic_algorithms as use_deterministic_algorithms,
 )
-from rustorch.func import vmap as vmap
-from rustorch.jit.scripting import compile as compile
+from rustorch.errors import AcceleratorError as AcceleratorError, OutOfMemoryError as OutOfMemoryError
+from rustorch.func import cond as cond, vmap as vmap, while_loop as while_loop
+from rustorch.jit.scripting import compile as compile, fork as fork, wait as wait
 from rustorch.limits import finfo as finfo, iinfo as iinfo
 from rustorch.nn import functional as functional
+from rustorch.nn._functional.native import NATIVE as _NATIVE
 from rustorch.nn.modules.activation import ReLU as ReLU
 from rustorch.optim import (
     SGD as SGD,
@@ -161,6 +180,12 @@ from rustorch.sparse.construct import (
     sparse_csc_tensor as sparse_csc_tensor,
     sparse_csr_tensor as sparse_csr_tensor,
 )
+
+globals().update(_NATIVE)
+
+# What PyTorch is built with: LAPACK and Fourier transforms come with XLA.
+has_lapack = has_spectral = True
+has_mkl = has_openmp = False
 
 for _name in [
     "Linear",
@@ -187,7 +212,7 @@ for _name in [
 ]:
     globals()[_name] = getattr(nn, _name)  # the documents write these at top level
 
-__version__ = "0.1.0"
+__version__ = version.__version__
 
 
 def __getattr__(name: str):

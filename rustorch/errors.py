@@ -64,6 +64,14 @@ class OutOfMemoryError(RustorchRuntimeError):
     """The device has no room for a result."""
 
 
+class AcceleratorError(RustorchRuntimeError):
+    """A program failed on a GPU or TPU."""
+
+
+class LinAlgError(RustorchRuntimeError):
+    """A matrix for which a decomposition or solution does not exist."""
+
+
 def check(condition: bool, message: str, error: type[Exception] = RustorchRuntimeError) -> None:
     """Raise ``error(message)`` unless ``condition`` holds."""
     if not condition:

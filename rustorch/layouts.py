@@ -1,4 +1,4 @@
-"""``torch.layout``: how a tensor's elements are stored."""
+"""``torch.layout`` and ``torch.memory_format``: how a tensor's elements are stored, and in which order."""
 
 from __future__ import annotations
 
@@ -10,6 +10,18 @@ class layout(str):
 
     __repr__ = str.__str__
 
+
+class memory_format(str):
+    """The name of an order of the elements in memory; compares as its name. XLA chooses its own order."""
+
+    __slots__ = ()
+
+    __repr__ = str.__str__
+
+
+contiguous_format = memory_format("torch.contiguous_format")
+preserve_format = memory_format("torch.preserve_format")
+channels_last = memory_format("torch.channels_last")
 
 strided = layout("torch.strided")
 jagged = layout("torch.jagged")  # rows of nested tensors

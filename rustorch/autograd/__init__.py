@@ -1,6 +1,7 @@
 """Automatic differentiation: reverse mode over the recorded graph, to any order."""
 
 from rustorch.autograd import (
+    anomaly as anomaly_mode,
     forward_ad as forward_ad,
     function as function,
     functional as functional,
@@ -10,7 +11,9 @@ from rustorch.autograd import (
 )
 from rustorch.autograd.anomaly import (
     detect_anomaly as detect_anomaly,
+    is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled,
     is_anomaly_enabled as is_anomaly_enabled,
+    set_anomaly_enabled as set_anomaly_enabled,
     set_detect_anomaly as set_detect_anomaly,
 )
 from rustorch.autograd.chain import set_taylor_mode as set_taylor_mode

@@ -8,7 +8,7 @@ from rustorch.dtypes import FLOATING
 from rustorch.eager.methods import grad_name
 from rustorch.eager.recorder import wrap
 from rustorch.eager.state import local, look_closely
-from rustorch.errors import RustorchRuntimeError
+from rustorch.errors import ArgumentTypeError, RustorchRuntimeError
 from rustorch.lowering.transform import forward_of
 
 
@@ -66,8 +66,28 @@ def is_anomaly_enabled() -> bool:
 
 
 def is_anomaly_check_nan_enabled() -> bool:
-    """Does it look for NaN?"""
-    return local.check_nan
+    """Does it look for NaN, or would it if it were on?"""
+    return local.check_nan or not local.anomaly
+
+
+def set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:
+    """``set_detect_anomaly`` as a function.
+
+    Raises:
+        TypeError: ``enabled`` is no bool.
+
+    Example:
+        >>> import rustorch as torch
+        >>> torch.set_anomaly_enabled(True)
+        >>> torch.is_anomaly_enabled()
+        True
+        >>> torch.set_anomaly_enabled(False)
+    """
+    if not isinstance(enabled, bool):
+        raise ArgumentTypeError(
+            f"set_anomaly_enabled(): argument 'enabled' (position 1) must be bool, not {type(enabled).__name__}"
+        )
+    set_detect_anomaly(enabled, check_nan)
 
 
 def refuse_nan(node, grads) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from types import SimpleNamespace
 
+from rustorch.devices import Device
+from rustorch.errors import check
 from rustorch.lowering.placement import devices_of
 from rustorch.lowering.settings import PRECISIONS, settings
 
@@ -31,12 +34,50 @@ def set_float32_matmul_precision(precision: str) -> None:
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
     """Compile GPU programs so that every run gives the same bits; on the CPU and TPU they do anyway."""
-    settings.deterministic = bool(mode)
+    settings.deterministic, settings.deterministic_warn_only = bool(mode), bool(warn_only)
 
 
 def are_deterministic_algorithms_enabled() -> bool:
     """What ``use_deterministic_algorithms`` set."""
     return settings.deterministic
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """What ``use_deterministic_algorithms`` set as ``warn_only``; nothing here warns or fails, so it changes nothing."""
+    return settings.deterministic_warn_only
+
+
+_DEBUG_MODES = ("default", "warn", "error")
+
+
+def set_deterministic_debug_mode(debug_mode: int | str) -> None:
+    """``use_deterministic_algorithms`` by a number or name: 0 "default" (off), 1 "warn", 2 "error".
+
+    Raises:
+        RuntimeError: another number or name; TypeError: another type.
+
+    Example:
+        >>> import rustorch as torch
+        >>> torch.set_deterministic_debug_mode("warn")
+        >>> torch.are_deterministic_algorithms_enabled(), torch.get_deterministic_debug_mode()
+        (True, 1)
+        >>> torch.set_deterministic_debug_mode(0)
+    """
+    if not isinstance(debug_mode, (int, str)):
+        raise TypeError(f"debug_mode must be str or int, but got {type(debug_mode)}")
+    if isinstance(debug_mode, str):
+        check(
+            debug_mode in _DEBUG_MODES,
+            f"invalid value of debug_mode, expected one of `default`, `warn`, `error`, but got {debug_mode}",
+        )
+        debug_mode = _DEBUG_MODES.index(debug_mode)
+    check(debug_mode in (0, 1, 2), f"invalid value of debug_mode, expected 0, 1, or 2, but got {debug_mode}")
+    use_deterministic_algorithms(debug_mode > 0, warn_only=debug_mode == 1)
+
+
+def get_deterministic_debug_mode() -> int:
+    """The number of the mode that ``set_deterministic_debug_mode`` describes."""
+    return 0 if not settings.deterministic else 1 if settings.deterministic_warn_only else 2
 
 
 def get_num_threads() -> int:
@@ -57,6 +98,77 @@ def set_num_threads(number: int) -> None:
             f"set_num_threads({number}) has no effect: XLA uses the cores of the process ({get_num_threads()}).",
             stacklevel=2,
         )
+
+
+def get_num_interop_threads() -> int:
+    """Threads among which XLA spreads independent operations of a program: the same as those for one."""
+    return get_num_threads()
+
+
+def set_num_interop_threads(number: int) -> None:
+    """As ``set_num_threads``: the process's cores decide.
+
+    Raises:
+        RuntimeError: ``number`` is not positive.
+    """
+    check(number >= 1, "set_num_interop_threads expects a positive integer")
+    if number != get_num_interop_threads():
+        warnings.warn(
+            f"set_num_interop_threads({number}) has no effect: XLA uses the cores of the process ({get_num_threads()}).",
+            stacklevel=2,
+        )
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """Always False: XLA decides how its programs treat subnormal numbers, and nothing was changed.
+
+    Raises:
+        RuntimeError: ``mode`` is no bool.
+    """
+    check(isinstance(mode, bool), f"flush_denormal expects a bool, but got {type(mode).__name__}")
+    return False
+
+
+_warn_always = False
+
+
+def set_warn_always(mode: bool) -> None:
+    """Ask for repeated warnings: every one of ours is issued each time anyway, and Python's filters decide.
+
+    Raises:
+        RuntimeError: ``mode`` is no bool.
+    """
+    global _warn_always
+    check(isinstance(mode, bool), f"setWarnOnlyOnce expects a bool, but got {type(mode).__name__}")
+    _warn_always = mode
+
+
+def is_warn_always_enabled() -> bool:
+    """What ``set_warn_always`` set."""
+    return _warn_always
+
+
+def get_device_module(device=None):
+    """The module of a kind of device: ``torch.cpu`` or ``torch.cuda``; without ``device`` a GPU's, if there is one.
+
+    Raises:
+        RuntimeError: a kind that has no module, or no device at all.
+
+    Example:
+        >>> import rustorch as torch
+        >>> torch.get_device_module("cpu") is torch.cpu
+        True
+    """
+    if device is None:
+        kind = "cuda" if devices_of("cuda") else "cpu"
+    else:
+        check(
+            isinstance(device, (str, Device)), f"Invalid value of device '{device}', expect torch.device, str, or None"
+        )
+        kind = Device(device).type
+    found = sys.modules.get(f"{__name__.partition('.')[0]}.{kind}")
+    check(found is not None, f"Device '{kind}' does not have a corresponding module registered as 'torch.{kind}'.")
+    return found
 
 
 class _Matmul:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 
 import jax
 import numpy as np
 
 from rustorch import dtypes
-from rustorch.devices import Device
+from rustorch.devices import Device, get_default_device
 from rustorch.dtypes import DType
 from rustorch.eager.nodes import apply_node
 from rustorch.eager.recorder import from_array, from_host, value_of, wrap
@@ -16,7 +17,7 @@ from rustorch.eager.state import local
 from rustorch.eager.storage import INFERENCE
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of, set_requires_grad, share
-from rustorch.errors import DTypeError, RustorchRuntimeError
+from rustorch.errors import DTypeError, RustorchRuntimeError, check
 from rustorch.lowering.ops.cast import to_dtype
 from rustorch.lowering.placement import canonical, put, x64
 from rustorch.lowering.template import ARRAY
@@ -209,6 +210,39 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False) -> Ten
     """A 1-d tensor with a copy of a buffer's bytes."""
     out = from_host(np.frombuffer(buffer, dtype.numpy, count, offset).copy(), Device("cpu"))
     return require_grad(out) if requires_grad else out
+
+
+def from_file(filename, shared=None, size=0, *, dtype=None, layout=None, device=None, pin_memory=False) -> Tensor:
+    """A 1-d tensor with the first ``size`` elements of a file of raw numbers.
+
+    Args:
+        shared: True would write changes back into the file, which arrays of XLA cannot.
+        dtype: of the numbers, by default the default dtype.
+
+    Raises:
+        RuntimeError: no such file, or a smaller one; ``shared=True``.
+
+    Example:
+        >>> import tempfile, rustorch as torch
+        >>> with tempfile.NamedTemporaryFile() as file:
+        ...     _ = file.write(bytes([1, 2, 3])), file.flush()
+        ...     torch.from_file(file.name, size=2, dtype=torch.uint8)
+        tensor([1, 2], dtype=torch.uint8)
+    """
+    check(not shared, "from_file(): a tensor that writes changes back into its file is not possible: use shared=False")
+    kind = np.dtype((dtype or dtypes.get_default_dtype()).numpy)
+    try:
+        have = os.path.getsize(filename)
+    except OSError as e:
+        raise RustorchRuntimeError(
+            f"unable to open file <{filename}> in read-only mode: {e.strerror} ({e.errno})"
+        ) from None
+    need = size * kind.itemsize
+    check(need >= 0, f"unable to mmap {need} bytes from file <{filename}>: Cannot allocate memory (12)")
+    check(need <= have, f"file <{filename}> size <{have}> is smaller than the required mapping size <{need}>")
+    with open(filename, "rb") as file:
+        array = np.frombuffer(file.read(need), kind)
+    return from_host(array.copy(), canonical(Device(device or get_default_device())))
 
 
 def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:

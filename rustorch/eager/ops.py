@@ -16,6 +16,7 @@ from rustorch.eager import (
     foreach,
     inquiry,
     legacy,
+    lobpcg,
     lowrank,
     native,
     overloads,
@@ -43,7 +44,7 @@ _COMPOSED = autocast.attach({name: entry.function for name, entry in OVERLOADS.i
 NAMESPACES: dict[str, dict] = {"torch": {}}
 # These register what they define as they are imported.
 SOURCES = (
-    creation, dynamic, foreach, inquiry, legacy, lowrank, native, overloads, overloads_shape, random, recurrent, rehandle,
+    creation, dynamic, foreach, inquiry, legacy, lobpcg, lowrank, native, overloads, overloads_shape, random, recurrent, rehandle,
     viewcopies, windows,
 )  # fmt: skip
 

@@ -38,7 +38,7 @@ def function_of(op: Op):
 
 
 def _general(op: Op):
-    variadic, fields, takes_out = op.variadic, op.fields, op.out
+    variadic, fields, takes_out, named = op.variadic, op.fields, op.out, type_name(op)
 
     def function(*args, **kwargs):
         if (
@@ -59,7 +59,7 @@ def _general(op: Op):
             result = apply(op, args, kwargs)
         except NotDense as e:
             return elsewhere(e, op.name, args, kwargs)
-        return result if fields is None else return_type(op.name, fields)(*result)
+        return result if fields is None else return_type(named, fields)(*result)
 
     return function
 
@@ -71,7 +71,7 @@ def _into(out, result, op):
                 raise DTypeError(f"Expected out tensor to have dtype {r.dtype.name}, but got {o.dtype.name} instead")
     if isinstance(result, tuple):
         parts = tuple(write_out(o, r, op.name) for o, r in zip(out, result))
-        return return_type(op.name, op.fields)(*parts) if op.fields else parts
+        return return_type(type_name(op), op.fields)(*parts) if op.fields else parts
     return write_out(out, result, op.name)
 
 
@@ -178,6 +178,12 @@ def static(a):
 
 
 _types: dict = {}
+
+
+def type_name(op: Op) -> str:
+    """What ``torch.return_types`` calls the result of an op."""
+    name = op.name.removesuffix("_dim")
+    return name if op.namespace == "torch" else f"{op.namespace}_{name}"
 
 
 def return_type(name: str, fields: tuple):

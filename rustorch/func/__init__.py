@@ -11,6 +11,7 @@ from rustorch.func.implicit import fixed_point as fixed_point, implicit_root as 
 from rustorch.func.modules import (
     functional_call as functional_call,
     functionalize as functionalize,
+    replace_all_batch_norm_modules_ as replace_all_batch_norm_modules_,
     stack_module_state as stack_module_state,
 )
 from rustorch.func.products import ggn_vp as ggn_vp, laplacian as laplacian

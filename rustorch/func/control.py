@@ -91,13 +91,18 @@ def cond(pred, true_fn, false_fn, operands=()):
         >>> rustorch.func.cond(x > 0, lambda x: x, lambda x: -x, (x,))
         tensor(2.)
     """
+    check(callable(true_fn) and callable(false_fn), "Expect both branches to be callable.")
+    leaves, structure = flatten(operands)
+    # Messages are made only where they are needed: to show a tensor is to look at it.
+    if not (isinstance(operands, (tuple, list)) and all(isinstance(x, Tensor) for x in leaves)):
+        raise RustorchRuntimeError(
+            "Expect operands to be a tuple of possibly nested dict/list/tuple that only consists of tensor leaves, "
+            f"but got {operands}."
+        )
     if isinstance(pred, bool):
         return (true_fn if pred else false_fn)(*operands)
-    check(
-        isinstance(pred, Tensor) and pred.numel() == 1,
-        f"cond(): pred is a bool or a tensor with one element. Received: {type(pred).__name__}",
-    )
-    leaves, structure = _tensors(tuple(operands), "cond()")
+    if not (isinstance(pred, Tensor) and pred.numel() == 1):
+        raise RustorchRuntimeError(f"Expected pred to be bool or single-element tensor, but got {pred}.")
     branches = [
         Subgraph(lambda *a, f=f: f(*unflatten(structure, a)), avals_of(leaves), "cond()") for f in (true_fn, false_fn)
     ]

@@ -159,3 +159,19 @@ def functionalize(func, *, remove: str = "mutations"):
             "remove='mutations', remove='mutations_and_views'"
         )
     return func
+
+
+def replace_all_batch_norm_modules_(root):
+    """Make every batch norm in ``root`` forget its running statistics, so that it changes no state; gives ``root``.
+
+    Example:
+        >>> import rustorch
+        >>> net = rustorch.nn.Sequential(rustorch.nn.BatchNorm1d(3))
+        >>> rustorch.func.replace_all_batch_norm_modules_(net)[0].running_mean is None
+        True
+    """
+    for module in root.modules():
+        if getattr(module, "batch_statistics", False) and module.track_running_stats:
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root

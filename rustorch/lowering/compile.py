@@ -15,6 +15,7 @@ import numpy as np
 from rustorch.graph import ON_TAPE
 from rustorch.lowering import observe
 from rustorch.lowering.emit import evaluate
+from rustorch.lowering.failure import refuse
 from rustorch.lowering.naming import name_of
 from rustorch.lowering.placement import jax_device, x64
 from rustorch.lowering.plan import Plan, is_kept
@@ -195,7 +196,11 @@ def run(roots) -> None:
             a = r.aval[0] if type(r.aval) is tuple else r.aval
             by_device.setdefault(a.device, []).append(r)
     for device, group in by_device.items():
-        _run_on(device, group)
+        try:
+            _run_on(device, group)
+        except jax.errors.JaxRuntimeError as error:
+            refuse(error, device)
+            raise
 
 
 def _run_on(device, roots) -> None:
@@ -281,7 +286,11 @@ class Kept:
         started = time.perf_counter() if self.is_new else 0.0
         # JAX compiles anew under another default device: the same way at each call.
         with x64(), self.where:
-            out = program.run(given, kept, floats, ints)
+            try:
+                out = program.run(given, kept, floats, ints)
+            except jax.errors.JaxRuntimeError as error:
+                refuse(error, self.device)
+                raise
         if self.is_new:
             program.seconds, self.is_new = time.perf_counter() - started, False
             observe.compiled(program, self.why)

@@ -17,6 +17,7 @@ class Settings:
 
     float32_matmul: str = "highest"
     deterministic: bool = False
+    deterministic_warn_only: bool = False
 
 
 settings = Settings()

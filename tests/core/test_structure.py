@@ -7,11 +7,24 @@ import rustorch
 
 ROOT = Path(rustorch.__file__).parent
 FLOORS = [
-    {"errors", "dtypes", "devices", "size", "limits", "layouts", "absent", "as_torch", "files", "later"},
+    {
+        "errors",
+        "dtypes",
+        "devices",
+        "size",
+        "limits",
+        "layouts",
+        "absent",
+        "as_torch",
+        "files",
+        "later",
+        "torch_version",
+        "version",
+    },
     {"graph"},
     {"lowering"},
     {"eager"},
-    {"autograd", "linalg", "fft", "special", "random", "signal", "sparse", "masked", "nested", "ops"},
+    {"autograd", "linalg", "fft", "special", "random", "signal", "sparse", "masked", "nested", "ops", "return_types"},
     {"func"},
     {"nn"},
     {"optim"},

@@ -8,6 +8,7 @@ import numpy as np
 from rustorch.dtypes import int32, int64
 from rustorch.errors import check
 from rustorch.lowering import kernels
+from rustorch.lowering.kernels.graft import graft
 from rustorch.lowering.ops import _known as known
 from rustorch.lowering.ops._nn import layer
 from rustorch.lowering.promote import dtype_of
@@ -31,7 +32,7 @@ def _padding(padding_idx, rows):
 
 
 def _counted(ct, index, rows):
-    """Each row's gradient divided by how often the row occurs."""
+    """Rows, or their gradient, each divided by how often the row occurs."""
     flat = index.reshape(-1)
     counts = jnp.zeros(rows, ct.dtype).at[flat].add(1)
     return ct / counts[flat].reshape(index.shape + (1,) * (ct.ndim - index.ndim))
@@ -119,6 +120,8 @@ def embedding_bag(
     counts = jnp.ones(flat.shape, weight.dtype) if padding is None else (flat != padding).astype(weight.dtype)
     # Through the op, so that the table's gradient is the kernel's.
     rows = embedding.lower(flat, weight)
+    if scale_grad_by_freq:
+        rows = graft(rows, _counted(rows, flat, weight.shape[0]))
     if mode == "max":
         low = jnp.where(counts[:, None] > 0, rows, -jnp.inf)
         best = jnp.full((bags, weight.shape[1]), -jnp.inf, weight.dtype).at[bag].max(low)

@@ -192,11 +192,6 @@ def native_batch_norm(input, weight, bias, running_mean, running_var, training: 
         check(running_var is not None, "running_var must be defined in evaluation mode")
         return _fixed_norm(input, weight, bias, running_mean, running_var, eps), running_mean, running_var
     count = input.size // max(input.shape[1], 1)
-    check(
-        count > 1 or not input.size,
-        f"Expected more than 1 value per channel when training, got input size torch.Size({list(input.shape)})",
-        ArgumentValueError,
-    )
     if not input.size and running_mean is not None and running_var is not None:
         return input, running_mean, running_var
     y, mean, var = kernels.batch_norm(input, weight, bias, eps=_eps(eps, input))
@@ -246,12 +241,6 @@ def native_instance_norm(
             "Expected running_mean and running_var to be defined when use_input_stats is false",
         )
         return _fixed_norm(input, weight, bias, running_mean, running_var, eps), running_mean, running_var
-    count = math.prod(input.shape[2:])
-    check(
-        count > 1,
-        f"Expected more than 1 spatial element when training, got input size torch.Size({list(input.shape)})",
-        ArgumentValueError,
-    )
     z = widened(input)
     y = _affine(_grouped(z, input.shape[1], _eps(eps, input)), weight, bias).astype(input.dtype)
     axes = tuple(range(2, input.ndim))

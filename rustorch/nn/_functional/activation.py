@@ -54,13 +54,17 @@ def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
 
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     """x if x ≥ 0 else a·x, with a drawn from [lower, upper) per element while training."""
-    check(not lower > upper, "Lower bound should be less than or equal to the upper bound")
-    if training:
-        slopes = _rrelu_slopes(input, tuple(input.shape), input.dtype, lower, upper)
-        result = _rrelu_apply(input, slopes)
-    else:
-        result = _rrelu_mean(input, lower, upper)
+    result = random_relu(input, lower, upper, training)
     return input.copy_(result) if inplace else result
+
+
+def random_relu(input, lower, upper, training, generator=None):
+    """``rrelu`` with the generator to draw from."""
+    check(not lower > upper, "Lower bound should be less than or equal to the upper bound")
+    if not training:
+        return _rrelu_mean(input, lower, upper)
+    slopes = _rrelu_slopes(input, tuple(input.shape), input.dtype, lower, upper, generator=generator)
+    return _rrelu_apply(input, slopes)
 
 
 def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):

@@ -95,6 +95,11 @@ def alpha_dropout(input, p=0.5, training=False, inplace=False):
     return _applied(input, p, training, inplace, apply=_alpha_dropout_apply)
 
 
+def feature_dropout(input, p=0.5, training=True, inplace=False):
+    """Zero whole channels of (N, C, ...) with probability p, scale the rest by 1/(1-p)."""
+    return _channels(input, p, training, inplace, True)
+
+
 def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
     """``alpha_dropout`` over whole channels of (N, C, ...)."""
     return _channels(input, p, training, inplace, True, apply=_alpha_dropout_apply)

@@ -1,7 +1,10 @@
 """The norms that keep running statistics: the op returns their new values, written here."""
 
+import math
+
 from rustorch.autograd.modes import no_grad
 from rustorch.eager.inplace import assign
+from rustorch.errors import ArgumentValueError, check
 from rustorch.nn._functional.pieces import piece
 
 _native_batch_norm = piece("native_batch_norm")
@@ -29,8 +32,18 @@ def batch_norm(
     While ``training`` the statistics are the batch's, and the running ones, if given, move
     towards them by ``momentum`` (the variance unbiased); otherwise they are the running ones.
     """
-    if training and eps <= 0.0:
-        raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
+    if training:
+        check(
+            input.ndim < 2 or not input.numel() or input.numel() > input.shape[1],
+            f"Expected more than 1 value per channel when training, got input size torch.Size({list(input.shape)})",
+            ArgumentValueError,
+        )
+        check(eps > 0.0, f"batch_norm eps must be positive during training, but got {eps}", ArgumentValueError)
+    return batch_normed(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def batch_normed(input, running_mean, running_var, weight, bias, training, momentum, eps):
+    """``batch_norm`` of any batch and ``eps``."""
     output, mean, var = _native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
     if training:
         _write(running_mean, mean)
@@ -49,6 +62,16 @@ def instance_norm(
     eps=1e-5,
 ):
     """Batch norm of every sample by itself; running statistics average over the samples."""
+    check(
+        not use_input_stats or input.ndim < 2 or math.prod(input.shape[2:]) > 1,
+        f"Expected more than 1 spatial element when training, got input size torch.Size({list(input.shape)})",
+        ArgumentValueError,
+    )
+    return instance_normed(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
+
+
+def instance_normed(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps):
+    """``instance_norm`` of samples of any size."""
     output, mean, var = _native_instance_norm(
         input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps
     )

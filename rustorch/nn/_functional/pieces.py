@@ -22,11 +22,11 @@ def piece(name):
 def noise(name):
     """A function that records a draw of the default generator: ``(tensor, *arguments)``.
 
-    The tensor says on which device to draw.
+    The tensor says on which device to draw; ``generator=`` another generator.
     """
     op = TABLE["nn.functional." + name]
 
-    def record(tensor, *args):
-        return draw(op, None, tensor.device, *args)
+    def record(tensor, *args, generator=None):
+        return draw(op, generator, tensor.device, *args)
 
     return record

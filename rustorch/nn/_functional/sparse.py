@@ -14,7 +14,7 @@ from rustorch.sparse.construct import sparse_coo_tensor
 _ONE_HOT = TABLE["one_hot_known"]
 
 
-def _shorten_rows(weight, input, max_norm, norm_type):
+def shorten_rows(weight, input, max_norm, norm_type):
     """Rescale, in place, the rows that ``input`` uses to ``max_norm`` where they are longer."""
     with no_grad():
         index = input.reshape(-1)
@@ -55,7 +55,7 @@ def embedding(
     if padding_idx is not None and not -weight.shape[0] <= padding_idx < weight.shape[0]:
         raise AssertionError("Padding_idx must be within num_embeddings")
     if max_norm is not None:
-        _shorten_rows(weight, input, max_norm, norm_type)
+        shorten_rows(weight, input, max_norm, norm_type)
     if sparse and not local.tracing and local.grad and weight.requires_grad:
         if scale_grad_by_freq:
             raise RustorchRuntimeError("embedding_backward: scale_grad_by_freq not supported with sparse gradients")
@@ -82,7 +82,7 @@ def embedding_bag(
     if mode not in ("sum", "mean", "max"):
         raise ValueError("mode has to be one of sum, mean or max")
     if max_norm is not None:
-        _shorten_rows(weight, input, max_norm, norm_type)
+        shorten_rows(weight, input, max_norm, norm_type)
     if sparse and mode == "max":
         raise ValueError("max mode does not support sparse weights")
     if sparse and not local.tracing and local.grad and weight.requires_grad:
@@ -109,13 +109,19 @@ def embedding_bag(
     )
 
 
+def bag_numbers(input, offsets, include_last_offset):
+    """How many bags there are, and the bag of each index."""
+    if input.ndim == 2:
+        rows = T.arange(input.shape[0], device=input.device)
+        return input.shape[0], T.repeat_interleave(rows, input.shape[1])
+    n = offsets.shape[0] - int(include_last_offset)
+    places = T.arange(input.shape[0], device=input.device)
+    return n, T.searchsorted(offsets[:n].contiguous(), places, right=True) - 1
+
+
 def _bags_of(rows, input, offsets, mode, weights, include_last_offset, counted):
     """Sums or means over bags of looked-up ``rows``; ``counted`` is 0 where a row is padding."""
-    if input.ndim == 2:
-        n, bag = input.shape[0], T.repeat_interleave(T.arange(input.shape[0], device=rows.device), input.shape[1])
-    else:
-        n = offsets.shape[0] - int(include_last_offset)
-        bag = T.searchsorted(offsets[:n].contiguous(), T.arange(input.shape[0], device=rows.device), right=True) - 1
+    n, bag = bag_numbers(input, offsets, include_last_offset)
     if counted is not None:
         rows = rows * counted.to(rows.dtype).unsqueeze(1)
     if weights is not None:

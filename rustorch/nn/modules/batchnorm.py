@@ -90,6 +90,8 @@ class _NormBase(Module):
 class _BatchNorm(_NormBase):
     """The forward pass that the batch norms share."""
 
+    batch_statistics = True  # samples of a batch meet, which `func.replace_all_batch_norm_modules_` asks
+
     def forward(self, input):
         self._check_input_dim(input)
         factor = 0.0 if self.momentum is None else self.momentum
