@@ -122,10 +122,6 @@ class SparseTensor(ValuedTensor):
 
     # ------------------------------------------------------------ autograd
 
-    @ValuedTensor.grad.deleter
-    def grad(self):
-        self._values_.grad = None
-
     def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
         """Accumulate into every leaf; ``gradient`` is sparse at the same places, or dense."""
         check(gradient is not None, "grad can be implicitly created only for scalar outputs")
