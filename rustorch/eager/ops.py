@@ -23,6 +23,8 @@ from rustorch.eager import (
     random,
     recurrent,
     rehandle,
+    removed,
+    storages,
     viewcopies,
     viewops,
     windows,
@@ -43,8 +45,8 @@ _COMPOSED = autocast.attach({name: entry.function for name, entry in OVERLOADS.i
 NAMESPACES: dict[str, dict] = {"torch": {}}
 # These register what they define as they are imported.
 SOURCES = (
-    creation, dynamic, foreach, inquiry, legacy, lowrank, native, overloads, overloads_shape, random, recurrent, rehandle,
-    viewcopies, windows,
+    creation, dynamic, foreach, inquiry, legacy, lowrank, native, overloads, overloads_shape, random, recurrent, rehandle, removed,
+    storages, viewcopies, windows,
 )  # fmt: skip
 
 

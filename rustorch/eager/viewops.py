@@ -342,7 +342,11 @@ def imag(input: Tensor) -> Tensor:
 def as_strided(input: Tensor, size, stride, storage_offset=None) -> Tensor:
     """A view of the storage with any sizes and strides, in elements."""
     offset = input.storage_offset() if storage_offset is None else storage_offset
-    return make_view(root_of(input), lowered.strided, (ARRAY, static(size), static(stride), int(offset)))
+    root = root_of(input)
+    strides = node_of(root).aval.strides
+    if strides is not None:  # the op counts in row-major order
+        root = root.permute(sorted(range(len(strides)), key=lambda d: -strides[d]))
+    return make_view(root, lowered.strided, (ARRAY, static(size), static(stride), int(offset)))
 
 
 @method_only

@@ -200,6 +200,22 @@ class NestedTensor(ValuedTensor):
             return None
         return from_host(np.asarray([s[0] for s in self._sizes], np.int64), self.device)
 
+    def untyped_storage(self):
+        """The bytes of all pieces."""
+        return self._values_.untyped_storage()
+
+    def storage(self):
+        """The elements of all pieces."""
+        return self._values_.storage()
+
+    def storage_type(self) -> type:
+        """The legacy class of the storage."""
+        return self._values_.storage_type()
+
+    def data_ptr(self) -> int:
+        """Where the storage begins."""
+        return self._values_.data_ptr()
+
     def tolist(self) -> list:
         """The pieces as nested Python lists."""
         return [p.tolist() for p in self._pieces()]

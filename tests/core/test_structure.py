@@ -11,7 +11,7 @@ FLOORS = [
     {"graph"},
     {"lowering"},
     {"eager"},
-    {"autograd", "linalg", "fft", "special", "random", "signal", "sparse", "masked", "nested", "ops"},
+    {"autograd", "linalg", "fft", "special", "random", "signal", "sparse", "masked", "nested", "ops", "storage"},
     {"func"},
     {"nn"},
     {"optim"},
