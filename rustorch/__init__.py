@@ -61,6 +61,11 @@ from rustorch.eager.generator import (
 from rustorch.eager.legacy import types_of as _types_of
 from rustorch.eager.printing import set_printoptions as set_printoptions
 from rustorch.eager.show import show_graph as show_graph, show_stablehlo as show_stablehlo
+from rustorch.eager.storages import (
+    STORAGES as _STORAGES,
+    TypedStorage as TypedStorage,
+    UntypedStorage as UntypedStorage,
+)
 from rustorch.eager.tensor import Tensor as Tensor
 from rustorch.layouts import (
     channels_last as channels_last,
@@ -85,6 +90,8 @@ cfloat, cdouble = _dtypes.complex64, _dtypes.complex128
 chalf = complex32 = _dtypes.complex64  # XLA has no half-precision complex numbers
 newaxis = None
 globals().update(_types_of("cpu"))
+globals().update(_STORAGES["cpu"])
+Storage = _STORAGES["cpu"]["FloatStorage"]
 
 globals().update(_ops.NAMESPACES["torch"])
 
@@ -111,6 +118,7 @@ from rustorch import (
     signal as signal,
     sparse as sparse,
     special as special,
+    storage as storage,
     testing as testing,
     torch_version as torch_version,
     utils as utils,
@@ -179,6 +187,19 @@ from rustorch.sparse.construct import (
     sparse_coo_tensor as sparse_coo_tensor,
     sparse_csc_tensor as sparse_csc_tensor,
     sparse_csr_tensor as sparse_csr_tensor,
+)
+from rustorch.sparse.older import (
+    ccol_indices_copy as ccol_indices_copy,
+    col_indices_copy as col_indices_copy,
+    crow_indices_copy as crow_indices_copy,
+    dsmm as dsmm,
+    hsmm as hsmm,
+    indices_copy as indices_copy,
+    resize_as_sparse_ as resize_as_sparse_,
+    row_indices_copy as row_indices_copy,
+    saddmm as saddmm,
+    spmm as spmm,
+    values_copy as values_copy,
 )
 
 globals().update(_NATIVE)

@@ -25,7 +25,7 @@ ABSENT: dict[str, str] = {
         FutureType Gradient Graph GraphExecutorState IODescriptor InferredType IntType InterfaceType JITException ListType
         LiteScriptModule LockingLogger ModuleDict Node NoneType NoopLogger NumberType OperatorInfo OptionalType ParameterDict
         PyObjectType PyTorchFileReader PyTorchFileWriter RRefType Script* SerializationStorageContext StaticModule StreamObjType
-        StringType SymBoolType SymIntType TensorType TracingState TupleType Type UnionType Use Value fork wait import_ir_module*
+        StringType SymBoolType SymIntType TensorType TracingState TupleType Type UnionType Use Value import_ir_module*
         merge_type_from_type_comment parse_ir parse_schema parse_type_comment unify_type_list AVG SUM
         jit.CompilationUnit jit.Error jit.Future jit.export_opnames jit.script_if_tracing jit.set_fusion_strategy jit.strict_fusion""",
     "symbolic sizes: a program is compiled for the sizes it meets, `jit.save(dynamic_shapes=...)` for a family of them": """
@@ -34,15 +34,15 @@ ABSENT: dict[str, str] = {
         DispatchKey* DisableTorchFunction* ExcludeDispatchKeyGuard Tag BenchmarkConfig BenchmarkExecutionStats ThroughputBenchmark
         FatalError init_num_threads is_distributed autograd.graph.region_activation_memory_budget
         autograd.graph.set_override_stale_capture_stream autograd.graph.set_warn_on_accumulate_grad_stream_mismatch
-        autograd.enforce_grad_layout_policy func.debug_unwrap utils.checkpoint.GraphExecGroup nn.factory_kwargs
+        autograd.enforce_grad_layout_policy func.debug_unwrap utils.checkpoint.GraphExecGroup Tensor.index
         nn.functional.handle_torch_function nn.functional.has_torch_function* nn.functional.boolean_dispatch
         nn.functional.assert_int_or_pair nn.functional.BroadcastingList* nn.functional.GRID_SAMPLE_* nn.functional.*_notes
         nn.functional.Callable nn.functional.DType nn.functional.Optional nn.functional.TYPE_CHECKING nn.functional.Tensor
         linalg.common_notes fft.Tensor func.rearrange sparse.as_sparse_gradcheck thread_safe_generator random.thread_safe_generator""",
-    "streams and events: XLA orders what runs on a device": "Stream Event Tensor.record_stream",
-    "devices that XLA has no backend for here": """
-        *autocast_ipu_* *autocast_xla_* Tensor.ipu Tensor.mtia Tensor.xpu nn.Module.ipu nn.Module.mtia nn.Module.xpu""",
-    "removed from PyTorch: there they only raise an error": "Tensor.eig Tensor.lstsq Tensor.solve Tensor.symeig Tensor.reinforce",
+    "streams and events: XLA orders what runs on a device": "Stream Event",
+    "devices that XLA has no backend for here": "*autocast_ipu_* *autocast_xla_*",
+    "editing an optimizer's state where a module holds it: `state_dict()` is a copy in part": """
+        optim.swap_in_optimizer_params_and_state""",
     "masked tensors, a prototype": "masked.MaskedTensor masked.as_masked_tensor masked.is_masked_tensor masked.masked_tensor",
 }
 

@@ -44,6 +44,10 @@ class NoDerivativeError(RustorchRuntimeError, NotImplementedError):
     """A derivative that PyTorch does not have either."""
 
 
+class StorageError(RustorchRuntimeError, NotImplementedError):
+    """A tensor that is not one array was asked for its storage."""
+
+
 class GraphFreedError(RustorchRuntimeError):
     """``backward`` through a graph that an earlier ``backward`` already released."""
 

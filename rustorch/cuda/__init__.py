@@ -5,10 +5,12 @@ from __future__ import annotations
 from rustorch.cuda import amp as amp
 from rustorch.devices import Device
 from rustorch.eager.legacy import types_of
+from rustorch.eager.storages import STORAGES
 from rustorch.lowering.placement import devices_of, jax_device
 
 _current = 0
 globals().update(types_of("cuda"))
+globals().update(STORAGES["cuda"])
 
 
 def is_available() -> bool:

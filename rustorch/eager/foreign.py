@@ -18,12 +18,13 @@ PARTS: dict[type, tuple] = {}
 
 
 class NotDense(RustorchRuntimeError, NotImplementedError):
-    """An operation that does not exist for a tensor's layout."""
+    """An operation that does not exist for a tensor's layout (a dense tensor's, too)."""
 
     def __init__(self, tensor, name: str = "as_strided"):
         self.tensor = tensor
+        backend = getattr(tensor, "_backend", tensor.device.type.upper())
         super().__init__(
-            f"Could not run 'aten::{name}' with arguments from the '{tensor._backend}' backend. This could be because "
+            f"Could not run 'aten::{name}' with arguments from the '{backend}' backend. This could be because "
             "the operator doesn't exist for this backend, or was omitted during the selective/custom build process (if "
             "using custom build)."
         )

@@ -7,7 +7,7 @@ import jax
 from rustorch.dtypes import DType
 from rustorch.eager import methods as _methods  # noqa: F401 - hangs the methods that are published here
 from rustorch.eager.publish import overload
-from rustorch.eager.storage import Storage
+from rustorch.eager.storages import TypedStorage, UntypedStorage
 from rustorch.eager.tensor import Tensor
 from rustorch.errors import ArgumentTypeError, RustorchRuntimeError
 from rustorch.lowering import promote
@@ -44,8 +44,8 @@ def is_tensor(obj) -> bool:
 
 @overload(method=False)
 def is_storage(obj) -> bool:
-    """Is ``obj`` what ``untyped_storage()`` gives?"""
-    return isinstance(obj, Storage)
+    """Is ``obj`` what ``untyped_storage()`` or ``storage()`` gives?"""
+    return isinstance(obj, (UntypedStorage, TypedStorage))
 
 
 @overload

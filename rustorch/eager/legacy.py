@@ -7,12 +7,15 @@ from rustorch.devices import Device
 from rustorch.dtypes import DType
 from rustorch.eager import creation
 from rustorch.eager.convert import tensor
+from rustorch.eager.storages import TypedStorage, UntypedStorage, flat_of
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.viewops import METHODS
 from rustorch.eager.views import node_of, share
 
 
 def _construct(dtype: DType, device, args) -> Tensor:
+    if len(args) == 1 and isinstance(args[0], (UntypedStorage, TypedStorage)):
+        args = (flat_of(args[0], dtype),)
     if len(args) == 1 and isinstance(args[0], Tensor):
         have = args[0].dtype
         if have is not dtype:

@@ -24,6 +24,8 @@ from rustorch.eager import (
     random,
     recurrent,
     rehandle,
+    removed,
+    storages,
     viewcopies,
     viewops,
     windows,
@@ -45,7 +47,7 @@ NAMESPACES: dict[str, dict] = {"torch": {}}
 # These register what they define as they are imported.
 SOURCES = (
     creation, dynamic, foreach, inquiry, legacy, lobpcg, lowrank, native, overloads, overloads_shape, random, recurrent, rehandle,
-    viewcopies, windows,
+    removed, storages, viewcopies, windows,
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import math
 
 from rustorch.eager.inplace import set_node
 from rustorch.eager.state import local
+from rustorch.eager.storages import TypedStorage, UntypedStorage, flat_of
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.viewops import METHODS, VIEWS, method_only
 from rustorch.eager.views import check_writable, node_of, root_of, share
@@ -94,11 +95,13 @@ def resize_as_(self: Tensor, other: Tensor, memory_format=None) -> Tensor:
 
 @method_only
 def set_(self: Tensor, source=None, storage_offset=0, size=None, stride=None) -> Tensor:
-    """Show ``source``'s storage from now on (nothing at all without ``source``)."""
+    """Show a storage, or that of a tensor ``source``, from now on (nothing at all without ``source``)."""
     check(not (local.grad and self._leaf), "a leaf Variable that requires grad is being used in an in-place operation.")
     if source is None:
         _before(self)
         return _show(self, self.new_empty(0))
+    if isinstance(source, (UntypedStorage, TypedStorage)):
+        source = flat_of(source, self.dtype)
     if self.dtype is not source.dtype:
         raise RustorchRuntimeError(
             f"Could not set tensor of type {source.dtype.alias} to a tensor of type {self.dtype.alias}"

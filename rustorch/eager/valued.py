@@ -62,6 +62,10 @@ class ValuedTensor(Tensor):
     def grad(self, value):
         self._values_.grad = None if value is None else value._values_
 
+    @grad.deleter
+    def grad(self):
+        self._values_.grad = None
+
     def detach(self):
         """The same values without gradient path."""
         return self._with(self._values_.detach())

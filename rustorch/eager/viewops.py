@@ -189,6 +189,8 @@ VIEWS["broadcast_shapes"] = broadcast_shapes
 @both
 def narrow(input: Tensor, dim: int, start, length: int) -> Tensor:
     """``length`` elements from ``start`` along ``dim``."""
+    if input.is_nested:
+        return input.narrow(dim, start, length)
     check(input.ndim > 0, "narrow() cannot be applied to a 0-dim tensor.")
     if isinstance(start, Tensor):
         whole = not start.ndim and start.dtype.kind == INTEGER
@@ -266,6 +268,8 @@ METHODS["split_with_sizes"] = VIEWS["split_with_sizes"] = lambda input, split_si
 @both
 def chunk(input: Tensor, chunks: int, dim: int = 0):
     """At most ``chunks`` views of equal size (the last may be smaller)."""
+    if input.is_nested:
+        return input.chunk(chunks, dim)
     check(input.ndim > 0, "chunk expects at least a 1-dimensional tensor")
     check(chunks > 0, f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     n = input.shape[wrap_dim(dim, input.ndim)]
@@ -338,7 +342,11 @@ def imag(input: Tensor) -> Tensor:
 def as_strided(input: Tensor, size, stride, storage_offset=None) -> Tensor:
     """A view of the storage with any sizes and strides, in elements."""
     offset = input.storage_offset() if storage_offset is None else storage_offset
-    return make_view(root_of(input), lowered.strided, (ARRAY, static(size), static(stride), int(offset)))
+    root = root_of(input)
+    strides = node_of(root).aval.strides
+    if strides is not None:  # the op counts in row-major order
+        root = root.permute(sorted(range(len(strides)), key=lambda d: -strides[d]))
+    return make_view(root, lowered.strided, (ARRAY, static(size), static(stride), int(offset)))
 
 
 @method_only

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
+
 from rustorch.eager import ops as T
 from rustorch.eager.creation import tensor
 from rustorch.eager.dynamic import host
+from rustorch.eager.foreign import NotDense
+from rustorch.eager.inplace import write_out
 from rustorch.eager.tensor import Tensor
 from rustorch.errors import check
 from rustorch.layouts import jagged, strided
@@ -80,6 +84,8 @@ def as_nested_tensor(ts, dtype=None, device=None, layout=None) -> Tensor:
 def nested_tensor_from_jagged(values, offsets=None, lengths=None, jagged_dim=None, min_seqlen=None, max_seqlen=None):
     """A jagged tensor of rows ``values`` (all rows, ...), cut at ``offsets`` (pieces + 1) or into ``lengths`` (pieces).
 
+    With both, each piece begins at its offset and has its length, so that there may be holes between pieces.
+
     Raises:
         RuntimeError: neither is given.
 
@@ -88,15 +94,84 @@ def nested_tensor_from_jagged(values, offsets=None, lengths=None, jagged_dim=Non
     >>> x[1]
     tensor([2, 3, 4])
     """
+    check(jagged_dim in (None, 1), "nested_tensor_from_jagged(): jagged_dim must be 1")
     if offsets is None:
         check(lengths is not None, "nested_tensor_from_jagged(): At least one of offsets or lengths is required.")
-        cuts = list(itertools.accumulate(host(lengths).tolist(), initial=0))
+        counts = host(lengths).tolist()
+        cuts = list(itertools.accumulate(counts, initial=0))
     else:
         cuts = host(offsets).tolist()
-    check(jagged_dim in (None, 1), "nested_tensor_from_jagged(): jagged_dim must be 1")
-    sizes = [(b - a, *values.shape[1:]) for a, b in itertools.pairwise(cuts)]
-    used = values[cuts[0] : cuts[-1]]
-    return NestedTensor._new(used.reshape(-1), sizes, jagged)
+        counts = [b - a for a, b in itertools.pairwise(cuts)] if lengths is None else host(lengths).tolist()
+    return _rows_of(values, cuts, counts)
+
+
+def _rows_of(values, starts, counts) -> NestedTensor:
+    """A jagged view of rows: piece ``i`` is the ``counts[i]`` from ``starts[i]``; ``starts`` has the end after them."""
+    sizes = [(n, *values.shape[1:]) for n in counts]
+    if all(at + n == after for at, n, after in zip(starts, counts, starts[1 : len(counts)])):
+        end = starts[len(counts) - 1] + counts[-1] if counts else starts[0]
+        return NestedTensor._new(values[starts[0] : end].reshape(-1), sizes, jagged)
+    return NestedTensor._new(values.view(-1), sizes, jagged, starts=tuple(starts))
+
+
+def narrow(tensor, dim, start, length, layout=strided):
+    """The parts ``[start, start + length)`` of a dense tensor's entries: a view with holes, or some of its entries.
+
+    Args:
+        tensor: dense (pieces, rows, ...).
+        dim: 1 for ``layout=torch.jagged``; for ``torch.strided`` 0, and whole entries are taken.
+        start, length: numbers, or (jagged) an integer tensor (pieces,) each.
+
+    Raises:
+        RuntimeError: another dimension or layout, numbers that are tensors of another shape.
+
+    >>> import rustorch as torch
+    >>> x = torch.arange(10).reshape(2, 5)
+    >>> y = torch.nested.narrow(x, 1, torch.tensor([0, 3]), torch.tensor([3, 2]), layout=torch.jagged)
+    >>> y.unbind()
+    (tensor([0, 1, 2]), tensor([8, 9]))
+    """
+    for name, n in (("start", start), ("length", length)):
+        check(isinstance(n, (int, Tensor)), f"{name} must be an integer or a tensor")
+    if layout is strided:
+        check(
+            not isinstance(start, Tensor) and not isinstance(length, Tensor),
+            "start and length must be integers for the strided layout NT impl",
+        )
+        return as_nested_tensor(tensor.unbind(), layout=strided).narrow(dim, start, length)
+    check(layout is jagged, f"Specified layout is unsupported for nested narrow: {layout}")
+    check(dim == 1, "jagged layout only supports dim=1")
+    n = tensor.shape[0]
+    starts, counts = ([x] if isinstance(x, int) else host(x) for x in (start, length))
+    check(
+        all(np.shape(x) in ((), (1,), (n,)) for x in (starts, counts)),
+        "When constructing a jagged nested tensor using narrow(), your start and length must be Tensors that broadcast to "
+        "input.shape[0]",
+    )
+    assert tensor.ndim >= 2, "tensor must at least be 2D for the nested narrow op to work"
+    starts, counts = (np.broadcast_to(x, n).astype(np.int64) for x in (starts, counts))
+    starts = (starts + tensor.shape[1] * np.arange(n)).tolist()
+    return _rows_of(tensor.view(-1, *tensor.shape[2:]), [*starts, starts[-1] + int(counts[-1])], counts.tolist())
+
+
+def masked_select(tensor, mask):
+    """The elements of a dense tensor where ``mask`` (bool, broadcast to it) is true; each row is a jagged piece.
+
+    Raises:
+        RuntimeError: not dense, not of bool, or shapes that do not fit.
+
+    >>> import rustorch as torch
+    >>> mask = torch.tensor([[False, True], [True, True]])
+    >>> torch.nested.masked_select(torch.arange(4).reshape(2, 2), mask).unbind()
+    (tensor([1]), tensor([2, 3]))
+    """
+    for t, what in ((tensor, "tensor, given"), (mask, "mask, given:")):
+        check(t.layout is strided, f"torch.nested.masked_select requires a strided {what} {t.layout}")
+    if tensor.is_nested:
+        raise NotDense(tensor, "masked_select")
+    values = tensor.masked_select(mask)
+    counts = host(mask.expand(tensor.shape)).sum(-1).reshape(-1).tolist()
+    return NestedTensor._new(values, [(n,) for n in counts], jagged)
 
 
 def to_padded_tensor(input, padding, output_size=None, out=None):
@@ -105,7 +180,8 @@ def to_padded_tensor(input, padding, output_size=None, out=None):
     ``output_size`` (number of pieces, sizes) may ask for more room than the largest sizes.
 
     Raises:
-        RuntimeError: ``output_size`` is too small.
+        RuntimeError: ``output_size`` is too small (strided; a jagged tensor is cut), or there are holes.
+        NotImplementedError: the tensor is not nested.
 
     >>> import rustorch as torch
     >>> x = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])
@@ -113,18 +189,31 @@ def to_padded_tensor(input, padding, output_size=None, out=None):
     tensor([[1., 1., 0.],
             [1., 1., 1.]])
     """
-    check(isinstance(input, NestedTensor), "to_padded_tensor(): the input is not a nested tensor")
-    largest = tuple(map(max, zip(*input._sizes)))
-    size = largest if output_size is None else tuple(output_size)[1:]
-    check(
-        len(size) == len(largest) and all(a >= b for a, b in zip(size, largest)),
-        "Value in output_size is less than NestedTensor padded size. Truncation is not supported.",
-    )
+    if not isinstance(input, NestedTensor):
+        raise NotDense(input, "to_padded_tensor")
+    check(input.is_contiguous(), "to_padded_tensor(): not supported for nested tensors with holes")
+    size = tuple(map(max, zip(*input._sizes)))
+    pieces = input._pieces()
+    if output_size is not None and input.layout is strided:
+        check(
+            len(output_size) == input.ndim,
+            "Length of output_size does not match NestedTensor dims. Broadcasting is not supported.",
+        )
+        check(
+            all(a >= b for a, b in zip(tuple(output_size)[1:], size)),
+            "Value in output_size is less than NestedTensor padded size. Truncation is not supported.",
+        )
+        size = tuple(output_size)[1:]
+    elif output_size is not None:  # PyTorch looks at the ragged dimension only, and cuts there
+        at = input._ragged_dim() - 1
+        size = (*size[:at], output_size[at + 1], *size[at + 1 :])
+        pieces = [p.narrow(at, 0, min(p.shape[at], size[at])) for p in pieces]
     padded = []
-    for piece in input._pieces():
+    for piece in pieces:
         room = [(0, n - m) for n, m in zip(size, piece.shape)]
         padded.append(T.constant_pad_nd(piece, [x for pair in reversed(room) for x in pair], padding))
-    return T.stack(padded)
+    padded = T.stack(padded)
+    return padded if out is None else write_out(out, padded, "to_padded_tensor")
 
 
-NestedTensor.to_padded_tensor = to_padded_tensor
+Tensor.to_padded_tensor = to_padded_tensor

@@ -6,7 +6,7 @@ from rustorch.eager import ops as T
 from rustorch.eager.foreign import PARTS, NotDense
 from rustorch.eager.recorder import apply
 from rustorch.eager.tensor import Tensor
-from rustorch.errors import ArgumentValueError, RustorchRuntimeError, check
+from rustorch.errors import ArgumentValueError, RustorchRuntimeError, check, wrap_dim
 from rustorch.layouts import strided
 from rustorch.lowering.table import TABLE
 from rustorch.nested.tensor import NestedTensor
@@ -55,6 +55,10 @@ def _each(op):
                     if shapes
                     else f"{op.name} does not support broadcasting when given a NestedTensor"
                 )
+        if any(a._starts != like._starts for a in found[1:]):  # holes at different places: none, then
+            args = [a.contiguous() if isinstance(a, NestedTensor) else a for a in args]
+            kwargs = {k: a.contiguous() if isinstance(a, NestedTensor) else a for k, a in kwargs.items()}
+            like = like.contiguous()
         values = [a._values_ if isinstance(a, NestedTensor) else a for a in args]
         named = {k: a._values_ if isinstance(a, NestedTensor) else a for k, a in kwargs.items()}
         return like._with(apply(op, tuple(values), named))
@@ -115,7 +119,7 @@ def _rows(input, fn):
         return _piecewise(fn, input)
     out = fn(input._values_.view(-1, width))
     sizes = [(*s[:-1], out.shape[-1]) for s in input._sizes]
-    return NestedTensor._new(out.reshape(-1), sizes, input.layout, input._ragged)
+    return NestedTensor._new(out.reshape(-1), sizes, input.layout, input._ragged, input._starts)
 
 
 def _inner(input, dim: int, what: str) -> int:
@@ -188,7 +192,7 @@ def embedding(input, weight, *args, **kwargs):
     """The rows of ``weight`` that a nested tensor of numbers names."""
     rows = T.NAMESPACES["nn.functional"]["embedding"](input._values_, weight, *args, **kwargs)
     sizes = [(*s, weight.shape[1]) for s in input._sizes]
-    return NestedTensor._new(rows.reshape(-1), sizes, input.layout, input._ragged)
+    return NestedTensor._new(rows.reshape(-1), sizes, input.layout, input._ragged, input._starts)
 
 
 @rule()
@@ -207,12 +211,57 @@ def unsqueeze(input, dim):
     return _piecewise(lambda x: x.unsqueeze(d - 1), input)
 
 
+def _own_dim(input, dim: int, what: str) -> int:
+    """``dim`` as a dimension of a jagged tensor's pieces, in which they are alike."""
+    check(dim != 0, f"{what}(): not supported for NestedTensor on dim=0")
+    check(dim != input._ragged_dim(), f"{what}(): not supported for NestedTensor on ragged dim")
+    return dim - 1
+
+
 @rule()
 def chunk(input, chunks, dim=0):
-    """Each piece cut into parts along a dimension of its own."""
-    d = _inner(input, dim, "chunk")
-    parts = [p.chunk(chunks, d) for p in input._pieces()]
+    """Each piece cut along its last dimension (any that the pieces share, if jagged), or the pieces dealt out (jagged)."""
+    d = wrap_dim(dim, input.ndim)
+    if input.layout is strided:
+        check(d == input.ndim - 1, "Chunk for nested tensors is currently only supported for the last dimension.")
+    check(chunks > 0, f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    pieces = input._pieces()
+    if input.layout is not strided and d == 0:
+        each = -(-len(pieces) // chunks)
+        return tuple([input._of(pieces[i : i + each]) for i in range(0, len(pieces), each)])
+    if input.layout is strided:
+        widths = [s[-1] for s in input._sizes]
+        listed = "".join(f" {n}\n" for n in widths) + f"[ torch.LongTensor{{{len(widths)}}} ]"
+        check(
+            len(set(widths)) == 1,
+            "Expected all tensors in nested tensor to have the same trailing dimension, instead last dimension equals: "
+            + listed,
+        )
+        check(
+            widths[0] % chunks == 0,
+            "Chunk for nested tensors is only supported for nested tensors with trailing dimension divisible by chunks, "
+            f"got: {widths[0]} % {chunks} != 0",
+        )
+    at = d - 1 if input.layout is strided else _own_dim(input, d, "chunk")
+    parts = [p.chunk(chunks, at) for p in pieces]
     return tuple([input._of(list(same)) for same in zip(*parts)])
+
+
+@rule()
+def narrow(input, dim, start, length):
+    """Some of the pieces (strided), or a part of each along a dimension that they share (jagged)."""
+    start = int(start)
+    if input.layout is not strided:
+        at = _own_dim(input, wrap_dim(dim, input.ndim), "narrow")
+        return _piecewise(lambda x: x.narrow(at, start, length), input)
+    check(dim == 0, f"narrow(): only dim=0 supported for nested tensors, but got: {dim}")
+    check(length >= 0, "narrow(): length must be non-negative")
+    n = len(input._sizes)
+    if not -n <= start <= n:
+        raise IndexError(f"start out of range (expected to be in range of [{-n}, {n}], but got {start})")
+    start = start + n if start < 0 else start
+    check(start + length <= n, f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
+    return input._of(input._pieces()[start : start + length])
 
 
 def _reduced(name):
@@ -270,7 +319,7 @@ def _method(name):
 
 
 # Methods that would look at the storage before they ask for a rule.
-NestedTensor.chunk = RULES["chunk"]
+NestedTensor.chunk, NestedTensor.narrow = RULES["chunk"], RULES["narrow"]
 for _op in list(TABLE.values()):
     if _op.inplace and (_op.kind == "pointwise" or _op.name in _EACH):
         for _name in (_op.name, *_op.aliases):

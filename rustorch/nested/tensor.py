@@ -40,15 +40,18 @@ class NestedTensor(ValuedTensor):
 
     ``_values_`` holds all elements, flat, and carries dtype, device and gradient; ``_sizes`` are the pieces' shapes.
     A jagged tensor also has a shape, in which a ``RaggedSize`` stands for the one dimension whose sizes differ.
+    ``_starts`` says at which row each piece begins (and what ends them) where they do not follow one another: a jagged view with holes,
+    whose ``_values_`` has the holes' elements, too.
     """
 
     is_nested = True
     _rules: dict = {}  # `rustorch.nested.rules`
 
     @classmethod
-    def _new(cls, values: Tensor, sizes, layout=strided, ragged=None):
+    def _new(cls, values: Tensor, sizes, layout=strided, ragged=None, starts=None):
         self = cls()
         self._values_, self._sizes, self.layout = values, tuple(map(tuple, sizes)), layout
+        self._starts = starts
         self._ragged = ragged if ragged is not None or layout is strided else RaggedSize()
         return self
 
@@ -57,7 +60,7 @@ class NestedTensor(ValuedTensor):
         return cls._new(parts[0], *rest)
 
     def _rest(self):
-        return self._sizes, self.layout, self._ragged
+        return self._sizes, self.layout, self._ragged, self._starts
 
     def _parts(self) -> list:
         return [self._values_]
@@ -68,7 +71,7 @@ class NestedTensor(ValuedTensor):
 
     def _with(self, values):
         """Other values in pieces of the same sizes."""
-        return NestedTensor._new(values, self._sizes, self.layout, self._ragged)
+        return NestedTensor._new(values, self._sizes, self.layout, self._ragged, self._starts)
 
     def _of(self, pieces):
         """A nested tensor of these pieces, in this one's layout."""
@@ -79,12 +82,15 @@ class NestedTensor(ValuedTensor):
 
     def _pieces(self) -> list[Tensor]:
         counts = [math.prod(s) for s in self._sizes]
-        starts = itertools.accumulate(counts, initial=0)
+        if self._starts is None:
+            starts = itertools.accumulate(counts, initial=0)
+        else:
+            starts = [at * math.prod(size[1:]) for at, size in zip(self._starts, self._sizes)]
         return [self._values_[at : at + n].view(size) for at, n, size in zip(starts, counts, self._sizes)]
 
     def _take(self, other):
         """Become ``other``: how in-place forms write."""
-        self._values_ = other._values_.to(self.dtype)
+        self._values_.copy_(other._values_)
         return self
 
     # ------------------------------------------------------------ facts
@@ -100,7 +106,7 @@ class NestedTensor(ValuedTensor):
 
     def numel(self) -> int:
         """Number of elements of all pieces."""
-        return self._values_.numel()
+        return sum(map(math.prod, self._sizes))
 
     def __len__(self) -> int:
         check(self.layout is jagged, _NO_SIZES)
@@ -145,12 +151,12 @@ class NestedTensor(ValuedTensor):
         return found.pop() if len(found) == 1 else 0
 
     def is_contiguous(self, memory_format=None) -> bool:
-        """True: the pieces lie one after another."""
-        return True
+        """Do the pieces lie one after another?"""
+        return self._starts is None
 
     def contiguous(self, memory_format=None):
-        """The tensor itself."""
-        return self
+        """The tensor itself, or its pieces one after another."""
+        return self if self._starts is None else self._of(self._pieces())
 
     def unbind(self, dim=0):
         """The pieces, as views that share this tensor's gradient path."""
@@ -171,15 +177,44 @@ class NestedTensor(ValuedTensor):
         """All elements: flat for a strided tensor, (rows of all pieces, ...) for a jagged one."""
         if self.layout is strided or self._ragged_dim() != 1:
             return self._values_.view(-1)
-        return self._values_.view(sum(s[0] for s in self._sizes), *self._sizes[0][1:])
+        width = math.prod(self._sizes[0][1:])
+        rows = self._values_.numel() // width if width else sum(s[0] for s in self._sizes)
+        return self._values_.view(rows, *self._sizes[0][1:])
 
     def offsets(self):
         """Where each piece's rows begin in ``values()``, and where the last ends (jagged)."""
         if self.layout is strided:
             raise AttributeError("'Tensor' object has no attribute 'offsets'")
         at = self._ragged_dim() - 1
-        cuts = list(itertools.accumulate((s[at] for s in self._sizes), initial=0))
+        if self._starts is None:
+            cuts = list(itertools.accumulate((s[at] for s in self._sizes), initial=0))
+        else:
+            cuts = list(self._starts)
         return from_host(np.asarray(cuts, np.int64), self.device)
+
+    def lengths(self):
+        """How many rows each piece has, where there are holes between them (jagged); else ``None``."""
+        if self.layout is strided:
+            raise AttributeError("'Tensor' object has no attribute 'lengths'")
+        if self._starts is None:
+            return None
+        return from_host(np.asarray([s[0] for s in self._sizes], np.int64), self.device)
+
+    def untyped_storage(self):
+        """The bytes of all pieces."""
+        return self._values_.untyped_storage()
+
+    def storage(self):
+        """The elements of all pieces."""
+        return self._values_.storage()
+
+    def storage_type(self) -> type:
+        """The legacy class of the storage."""
+        return self._values_.storage_type()
+
+    def data_ptr(self) -> int:
+        """Where the storage begins."""
+        return self._values_.data_ptr()
 
     def tolist(self) -> list:
         """The pieces as nested Python lists."""
@@ -188,7 +223,7 @@ class NestedTensor(ValuedTensor):
     def item(self):
         """The only element."""
         check(self.numel() == 1, f"a Tensor with {self.numel()} elements cannot be converted to Scalar")
-        return self._values_.item()
+        return self.contiguous()._values_.item()
 
     def numpy(self, *, force: bool = False):
         """PyTorch's error: there is no one array."""
@@ -221,7 +256,7 @@ class NestedTensor(ValuedTensor):
         tail = made or ("requires_grad=True" if node.tape else None)
         if self.layout is jagged:
             tail = f"{tail}, " if tail else ""
-            return f"NestedTensor(size={tuple(self.shape)}, offsets={self.offsets()}, {tail}contiguous=True)"
+            return f"NestedTensor(size={tuple(self.shape)}, offsets={self.offsets()}, {tail}contiguous={self.is_contiguous()})"
         end = ", requires_grad=True)" if tail else ")"
         pieces = [repr(p.detach())[:-1].replace("\n", "\n  ") + end for p in self._pieces()]
         return "nested_tensor([\n  " + ",\n  ".join(pieces) + f"\n]{', ' + tail if tail else ''})"

@@ -4,7 +4,7 @@ A sparse tensor's parts are ordinary tensors and its operations are gathers and 
 gradients of any order, tracing and the transforms need nothing of their own.
 """
 
-from rustorch.sparse import rules as _rules
+from rustorch.sparse import older as _older, rules as _rules
 from rustorch.sparse.checks import check_sparse_tensor_invariants as check_sparse_tensor_invariants
 from rustorch.sparse.compressed import SparseCompressed as SparseCompressed
 from rustorch.sparse.construct import LEGACY as _LEGACY

@@ -119,67 +119,9 @@ class SparseCoo(SparseTensor):
         out = values.new_zeros((n, *values.shape[1:])).index_add(0, places(self), values)
         return named(out.reshape(tuple(self._shape)), "ToDenseBackward0")
 
-    def sparse_resize_(self, size, sparse_dim: int, dense_dim: int):
-        """Give the tensor other sizes, keeping what is stored.
-
-        Raises:
-            RuntimeError: a non-empty tensor would shrink, or its numbers of dimensions change.
-        """
-        _check_sizes(size, sparse_dim, dense_dim)
-        if self._nnz():
-            for what, mine, given in (
-                ("sparse", self.sparse_dim(), sparse_dim), ("dense", self.dense_dim(), dense_dim)
-            ):  # fmt: skip
-                check(
-                    mine == given,
-                    f"changing the number of {what} dimensions (from {mine} to {given}) on a non-empty sparse tensor is not supported.\n{_OPTIONS}",
-                )
-            for what, old, new in (
-                ("sparse", self._shape[:sparse_dim], size[:sparse_dim]),
-                ("dense", self._shape[sparse_dim:], size[sparse_dim:]),
-            ):
-                shrinks = any(a > b for a, b in zip(old, new))
-                check(
-                    not shrinks,
-                    f"shrinking the size of {what} dimensions (from {list(old)} to {list(new)}) on a non-empty sparse tensor is not supported.\n{_OPTIONS}",
-                )
-            if tuple(size[sparse_dim:]) != tuple(self._shape[sparse_dim:]):
-                grown = self._values_.new_zeros((self._nnz(), *size[sparse_dim:]))
-                grown[tuple(slice(0, n) for n in self._values_.shape)] = self._values_
-                self._values_ = grown
-            self._shape = Size(size)
-            return self
-        return self.sparse_resize_and_clear_(size, sparse_dim, dense_dim)
-
-    def sparse_resize_and_clear_(self, size, sparse_dim: int, dense_dim: int):
-        """Give the tensor other sizes and nothing stored."""
-        _check_sizes(size, sparse_dim, dense_dim)
-        return self._take(empty_coo(size, sparse_dim, self))
-
-    def resize_as_sparse_(self, the_template):
-        """Take the sizes of ``the_template``."""
-        return self.sparse_resize_(tuple(the_template.shape), the_template.sparse_dim(), the_template.dense_dim())
-
     def zero_(self):
         """Forget all that is stored."""
         return self._take(empty_coo(self._shape, self.sparse_dim(), self))
-
-
-_OPTIONS = (
-    "You could try the following options:\n"
-    "1. If you need an empty sparse tensor of this size, call `x = torch.sparse_coo_tensor(size)`.\n"
-    "2. If you need to resize this tensor, you have the following options:\n"
-    "\t1. For both sparse and dense dimensions, keep the number of them constant and the size of them non-shrinking, and then try the same call again.\n"
-    "\t2. Or, create a new sparse tensor with the correct indices and values from this sparse tensor."
-)
-
-
-def _check_sizes(size, sparse_dim, dense_dim) -> None:
-    check(
-        sparse_dim + dense_dim == len(size),
-        f"'len(size) == sparse_dim + dense_dim' is not satisfied: len(size) = {len(size)}, sparse_dim = {sparse_dim}, "
-        f"dense_dim = {dense_dim}",
-    )
 
 
 def whole(array: np.ndarray, like: Tensor) -> Tensor:

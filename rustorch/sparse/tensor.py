@@ -9,7 +9,7 @@ from __future__ import annotations
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.valued import ValuedTensor
 from rustorch.eager.views import node_of
-from rustorch.errors import RustorchRuntimeError, check
+from rustorch.errors import RustorchRuntimeError, StorageError, check
 from rustorch.graph.node import ensure_meta
 from rustorch.layouts import SPOKEN
 from rustorch.size import Size
@@ -116,15 +116,18 @@ class SparseTensor(ValuedTensor):
         """PyTorch's error: make it dense first."""
         raise RustorchRuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
 
+    def untyped_storage(self):
+        """PyTorch's error: there is no one storage."""
+        kind = "" if self.is_sparse else "Csr"
+        raise StorageError(f"Cannot access storage of Sparse{kind}TensorImpl")
+
+    storage = storage_type = untyped_storage
+
     def type(self, dtype=None, non_blocking=False):
         """``torch.sparse.FloatTensor``, or the tensor in another dtype."""
         return f"torch.sparse.{self.dtype.alias}Tensor" if dtype is None else self.to(dtype)
 
     # ------------------------------------------------------------ autograd
-
-    @ValuedTensor.grad.deleter
-    def grad(self):
-        self._values_.grad = None
 
     def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
         """Accumulate into every leaf; ``gradient`` is sparse at the same places, or dense."""

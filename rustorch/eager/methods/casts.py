@@ -6,6 +6,7 @@ from rustorch import dtypes
 from rustorch.devices import Device
 from rustorch.eager.methods.hang import method
 from rustorch.eager.tensor import Tensor
+from rustorch.errors import RustorchRuntimeError
 
 
 def _caster(name, target):
@@ -35,6 +36,24 @@ def cpu(self, memory_format=None):
 def cuda(self, device=None, non_blocking=False, memory_format=None):
     """The tensor on a GPU (the first by default)."""
     return self.to(Device("cuda") if device is None else Device(device))
+
+
+def _absent(name: str, kind, message: str) -> None:
+    def move(self, device=None, non_blocking=False, memory_format=None):
+        raise kind(message)
+
+    move.__name__, move.__doc__ = name, "PyTorch's error where there is no such device: there is none here."
+    method(move)
+
+
+_absent("xpu", AssertionError, "Torch not compiled with XPU enabled")
+_absent("ipu", RustorchRuntimeError, "PyTorch is not linked with support for ipu devices")
+_absent(
+    "mtia",
+    AssertionError,
+    "Torch not compiled with MTIA enabled. Ensure you have `import mtia.host_runtime.torch_mtia.dynamic_library` in "
+    "your python src file and include `//mtia/host_runtime/torch_mtia:torch_mtia` as your target dependency!",
+)
 
 
 @method

@@ -259,9 +259,9 @@ def data_ptr(self):
 
 
 @method
-def untyped_storage(self):
-    """The storage object; aliases share it."""
-    return self._storage
+def const_data_ptr(self):
+    """``data_ptr()``, for reading only."""
+    return self.data_ptr()
 
 
 @method

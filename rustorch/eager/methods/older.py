@@ -111,6 +111,17 @@ def dim_order(self, *, ambiguity_check=False):
 
 
 @method
+def record_stream(self, stream):
+    """Nothing: XLA itself keeps an array until what reads it has run."""
+
+
+@method
+def module_load(self, other, assign=False):
+    """What a module keeps when it loads ``other`` into this tensor: this one with ``other``'s values, or ``other``."""
+    return other.detach() if assign else self.copy_(other).detach()
+
+
+@method
 def is_distributed(self):
     """False."""
     return False

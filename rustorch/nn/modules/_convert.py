@@ -83,6 +83,18 @@ class ConvertMixin:
         """Move everything to a GPU (default: the current one)."""
         return self._apply(lambda tensor: tensor.cuda(device))
 
+    def xpu(self, device=None):
+        """PyTorch's error where there is no such device: there is none here."""
+        return self._apply(lambda tensor: tensor.xpu(device))
+
+    def ipu(self, device=None):
+        """PyTorch's error where there is no such device: there is none here."""
+        return self._apply(lambda tensor: tensor.ipu(device))
+
+    def mtia(self, device=None):
+        """PyTorch's error where there is no such device: there is none here."""
+        return self._apply(lambda tensor: tensor.mtia(device))
+
     def to_empty(self, *, device, recurse=True):
         """Move to ``device`` without copying values: the new tensors are uninitialised."""
         return self._apply(lambda tensor: T.empty_like(tensor, device=device), recurse=recurse)
