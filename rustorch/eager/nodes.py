@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from rustorch.dtypes import FLOATING
 from rustorch.eager.state import local
-from rustorch.graph import NO_TAPE, ON_TAPE, Aval, Node, Sig
+from rustorch.graph import NO_TAPE, ON_TAPE, Aval, Node, Sig, aval
 from rustorch.lowering.infer import SIGS, infer, remember
 from rustorch.lowering.ops.structural import ALIAS, FILL, REPLACE, SELECT
+from rustorch.lowering.plan import KEPT
 from rustorch.lowering.table import Op
 from rustorch.lowering.template import ARRAY
 
@@ -38,6 +39,25 @@ def tape_of(sig: Sig, inputs) -> int:
             if n.tape:
                 return ON_TAPE
     return NO_TAPE
+
+
+def in_order_of(node: Node, strides) -> Node:
+    """A node that was just recorded, as one that reports ``strides``: a write leaves those of what it goes into."""
+    was = node.sig
+    if node.value is not None or node.meta is not None or strides == was.aval.strides:
+        return node
+    key = (was, strides)
+    sig = SIGS.get(key)
+    if sig is None:
+        of = aval(tuple(was.aval.shape), was.aval.dtype, was.aval.device, strides)
+        sig = Sig(was.op, was.template, was.inputs, was.numbers, of, was.tape)
+        sig.extra = was.extra
+        sig = remember(key, sig)
+    new = Node(sig, node.inputs, node.numbers, node.tape)
+    for kept in KEPT:
+        if node in kept and new not in kept:
+            kept.add(new)
+    return new
 
 
 def select(node: Node, i: int) -> Node:

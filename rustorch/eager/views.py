@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rustorch.eager.nodes import alias, apply_node, replace
+from rustorch.eager.nodes import alias, apply_node, in_order_of, replace
 from rustorch.eager.state import local
 from rustorch.eager.storage import INFERENCE
 from rustorch.eager.tensor import Tensor
@@ -142,6 +142,9 @@ def write(t: Tensor, node: Node) -> None:
         parent = t._parent
         node = scatter(op, template, node_of(parent), node, numbers)
         t = parent
+    old = s.node.aval
+    if old.strides is not None and old.shape == node.aval.shape and type(node.aval) is not tuple:
+        node = in_order_of(node, old.strides)
     s.node.overwritten = ref(node)
     s.node = node
     s.epoch += 1

@@ -186,3 +186,35 @@ def test_a_row_for_each_documented_view():
     ).split()  # fmt: skip
     rows = {name.rpartition("-")[0] for name, *_ in ROWS}
     assert not set(documented) - rows
+
+
+WRITES = {
+    "copy_": lambda T, x: x.copy_(T.arange(12.0).reshape(4, 3)),
+    "fill_": lambda T, x: x.fill_(2.0),
+    "row": lambda T, x: x.__setitem__(0, 2.0),
+    "window": lambda T, x: x.__setitem__((slice(None), slice(1, 2)), x[:, :1] * 2),
+    "mask": lambda T, x: x.__setitem__(x > 1, -1.0),
+    "index": lambda T, x: x.__setitem__(T.tensor([0, -1]), 3.0),
+    "add_": lambda T, x: x.add_(T.arange(12.0).reshape(4, 3)),
+    "index_add_": lambda T, x: x.index_add_(0, T.tensor([1]), T.ones(1, 3)),
+    "masked_fill_": lambda T, x: x.masked_fill_(T.ones(4, 3) > 0, 0.5),
+    "cumsum_": lambda T, x: x.cumsum_(0),
+    "through a view": lambda T, x: x.t()[0].mul_(2),
+    "out=": lambda T, x: T.cumsum(T.ones(4, 3), 0, out=x) if not x.requires_grad else x.add_(1),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_a_write_leaves_the_strides(write, requires_grad):
+    """What lies in memory column by column still does after a write into it."""
+
+    def run(T):
+        leaf = T.ones(3, 4, requires_grad=requires_grad)
+        x = (leaf * 1.5).t() + 1
+        WRITES[write](T, x)
+        if requires_grad:
+            (x * T.arange(12.0).reshape(4, 3)).sum().backward()
+        return x.stride(), x.tolist(), leaf.grad.tolist() if requires_grad else None
+
+    assert run(rustorch) == run(torch)
