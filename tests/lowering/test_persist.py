@@ -24,15 +24,6 @@ print((x.sin() @ x.t()).sum().item(), counters()["loaded"], counters()["compiled
 """
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty cache of which everything is kept; ``_compute`` forgets what is in memory."""
-    monkeypatch.setattr(persist, "MIN_SECONDS", 0)
-    monkeypatch.setattr(persist, "_chosen", [])
-    torch.jit.set_cache_dir(tmp_path / "programs")
-    return tmp_path / "programs"
-
-
 def _compute(k: float = 3.0) -> int:
     """Run a small program in a new compile cache: how many programs were loaded?"""
     compiler._cache.clear()

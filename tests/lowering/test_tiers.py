@@ -29,15 +29,6 @@ def compiled(monkeypatch):
     return seen
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty cache that keeps everything."""
-    monkeypatch.setattr(persist, "MIN_SECONDS", 0)
-    monkeypatch.setattr(persist, "_chosen", [])
-    torch.jit.set_cache_dir(tmp_path / "programs")
-    return tmp_path / "programs"
-
-
 def _x(compiled):
     """A tensor that is there already."""
     x = torch.linspace(0, 1, 100)
