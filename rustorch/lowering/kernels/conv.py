@@ -9,7 +9,7 @@ kernel 1, no padding   one dot                                one dot
 depthwise              sum of taps times a vector             sum of taps times cotangent
 c * prod(k) <= 16      sum of outer products of taps          rows (below)
 float64                patches side by side, one dot          rows
-3x3 of >= 64 channels  Winograd's (`winograd`)                Winograd's
+3x3 of many channels   Winograd's (`winograd`)                Winograd's
 otherwise              ``lax`` convolution                    rows
 other groups           ``lax`` convolution                    derived from it
 =====================  =====================================  ===============================
