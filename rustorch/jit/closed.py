@@ -22,6 +22,7 @@ from rustorch.jit.keeper import Keeper, give
 from rustorch.jit.sources import Constant, Fixed, Made, Place, Root, overwrite
 from rustorch.jit.variant import Variant, value_at
 from rustorch.lowering.compile import Kept
+from rustorch.lowering.ops.structural import SELECT
 from rustorch.lowering.packing import Packing, worth_it
 from rustorch.lowering.placement import copied
 from rustorch.lowering.plan import is_kept
@@ -106,7 +107,7 @@ class Closed(Variant):
         state = [found.plan.leaves[i].aval for i in self.donated]
         together = worth_it(state) and not self.looks  # what is looked at on the way has to be an array of its own
         self._gradients.packing = Packing(self._gradients.avals, together)
-        return Packing(state, together)
+        return Packing(state, together, _kinds([found.roots[at] for _, at in found.donated]))
 
     def __del__(self, is_finalizing=is_finalizing):
         # What is kept refers to its keeper, which refers to it; when Python ends nobody will look.
@@ -248,6 +249,28 @@ class Closed(Variant):
             if i in self._donated:
                 _copy_if_held(arrays, k, source, given)
         return not free
+
+
+def _kinds(nodes) -> list[int]:
+    """Numbers for nodes, the same for those that one operation made of a kind.
+
+    An optimizer's step gives parameters first, then their state, each kind in the same order: shapes that come again and again.
+    """
+    found: dict = {}
+    kinds = []
+    for k, node in enumerate(nodes):
+        key = k
+        if node.sig.op is SELECT:
+            shapes, at = [a.shape for a in node.inputs[0].aval], node.sig.template[1]
+            key = id(node.inputs[0]), at // _period(shapes)
+        kinds.append(found.setdefault(key, len(found)))
+    return kinds
+
+
+def _period(items) -> int:
+    """After how many items they come again; 1 if they do not, or the last time not to the end."""
+    n = len(items)
+    return next((p for p in range(1, n // 2 + 1) if n % p == 0 and items == items[:p] * (n // p)), 1)
 
 
 def _gather(storages):

@@ -8,7 +8,7 @@ costs is compilation, 20 ms for each array, so that it is not for large models, 
 from __future__ import annotations
 
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, groupby
 
 import jax
 import numpy as np
@@ -22,11 +22,17 @@ MAX_TOTAL = 1 << 21  # of all arrays: a program on more takes so long that its a
 
 
 class Packing:
-    """Which arrays travel alone, and which ``together``: their ``n`` forms are first those alone, then one per dtype."""
+    """Which arrays travel alone, and which ``together``: their ``n`` forms are first those alone, then one per dtype.
 
-    def __init__(self, avals, together: bool = True):
+    ``kinds``: a number for each array, in whose order they lie. Those of one kind are made side by side by one operation, and
+    written at once.
+    """
+
+    def __init__(self, avals, together: bool = True, kinds=None):
         groups: dict = {}
-        for i, a in enumerate(avals if together else ()):
+        self._kinds = kinds or range(len(avals))
+        for i in sorted(range(len(avals)), key=self._kinds.__getitem__) if together else ():
+            a = avals[i]
             if a.device.type == "cpu" and 0 < _bytes(a) <= MAX_BYTES:
                 groups.setdefault(a.dtype, []).append(i)
         self.groups = [tuple(g) for g in groups.values() if len(g) > 1]
@@ -66,9 +72,13 @@ class Packing:
     def join(self, forms, arrays) -> list:
         """Forms of ``arrays``, which a program writes into those that it was given."""
         packed = []
-        for buffer, group, ends in zip(forms[len(self.alone) :], self.groups, self._ends):
-            for i, start in zip(group, (0, *ends)):
-                buffer = lax.dynamic_update_slice(buffer, arrays[i].ravel(), (start,))
+        for buffer, group in zip(forms[len(self.alone) :], self.groups):
+            start = 0
+            for _, run in groupby(group, self._kinds.__getitem__):
+                # XLA sees that neighbours, put together, are the array that they were taken from.
+                part = jnp.concatenate([arrays[i].ravel() for i in run])
+                buffer = lax.dynamic_update_slice(buffer, part, (start,))
+                start += part.size
             packed.append(buffer)
         return [*[arrays[i] for i in self.alone], *packed]
 

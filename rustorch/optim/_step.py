@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,8 @@ import jax.numpy as jnp
 from rustorch.eager.nodes import select
 from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import node_of, write
+from rustorch.lowering.packing import MAX_BYTES, MAX_TOTAL
+from rustorch.lowering.platform import on_cpu
 from rustorch.lowering.promote import weak
 from rustorch.lowering.table import Op
 from rustorch.lowering.template import ARRAY, NUMBER, Group
@@ -81,9 +84,36 @@ def _traced_once(apply, static):
     return jax.jit(functools.partial(apply, static), inline=True)
 
 
+def by_column(rows) -> list:
+    """The first entry of each row, then the second of each, and so on: small state then lies by kind (`lowering.packing`)."""
+    gap = object()
+    return [x for column in itertools.zip_longest(*rows, fillvalue=gap) for x in column if x is not gap]
+
+
+def _applied(apply, rows) -> list[list]:
+    """``apply`` of each row, a formula for single elements: small parameters as one long array, by the same few loops."""
+    small = [i for i, row in enumerate(rows) if _is_small(row, rows[0][0].dtype)]
+    if not on_cpu() or len(small) < 2 or sum(x.nbytes for row in rows for x in row) > MAX_TOTAL:
+        return [apply(*row) for row in rows]
+    columns = zip(*[rows[i] for i in small])
+    together = apply(*[jnp.concatenate([x.ravel() for x in column]) for column in columns])
+    found = {i: apply(*row) for i, row in enumerate(rows) if i not in small}
+    end = 0
+    for i in small:
+        shape, start = rows[i][0].shape, end
+        end += rows[i][0].size
+        found[i] = [x[start:end].reshape(shape) for x in together]
+    return [found[i] for i in range(len(rows))]
+
+
+def _is_small(row, dtype) -> bool:
+    alike = all(x.shape == row[0].shape and x.dtype == dtype for x in row)
+    return alike and 0 < row[0].nbytes <= MAX_BYTES and not jnp.iscomplexobj(row[0])
+
+
 @functools.cache
 def step_op(cls: type, differentiable: bool) -> Op:
-    """The op that applies ``cls.apply`` to every row: what it gives replaces the row's first tensors."""
+    """The op that applies ``cls.apply`` to every row: what it gives replaces the row's first tensors (`by_column`)."""
 
     def step(groups, skip=None):
         def kept(new, old):
@@ -95,8 +125,11 @@ def step_op(cls: type, differentiable: bool) -> Op:
                 counts.append(kept(count[0] + 1, count[0]))
                 count = weak(count[0].astype(jnp.int64) + 1)
             apply = _traced_once(cls.apply, static)
-            for row in rows:
-                out.extend(kept(new, old) for new, old in zip(apply(numbers, count, *row), row))
+
+            def of_row(*row, apply=apply, numbers=numbers, count=count):
+                return [kept(new, old) for new, old in zip(apply(numbers, count, *row), row)]
+
+            out.extend(by_column(_applied(of_row, rows) if cls.elementwise else [of_row(*row) for row in rows]))
         return (*out, *counts)
 
     return Op(

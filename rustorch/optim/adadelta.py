@@ -38,6 +38,7 @@ class Adadelta(Optimizer):
     """
 
     slots = ("square_avg", "acc_delta")
+    elementwise = True
 
     def __init__(self, params, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0, foreach=None, *, capturable=False,
                  maximize=False, differentiable=False):  # fmt: skip

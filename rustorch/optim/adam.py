@@ -41,6 +41,7 @@ class Adam(Optimizer):
     """
 
     decoupled = False
+    elementwise = True
     sparse_hint = ", please consider SparseAdam instead"
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False, *, foreach=None,

@@ -39,6 +39,7 @@ class Adamax(Optimizer):
     """
 
     slots = ("exp_avg", "exp_inf")
+    elementwise = True
 
     def __init__(self, params, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, foreach=None, *, maximize=False,
                  differentiable=False, capturable=False):  # fmt: skip

@@ -25,7 +25,7 @@ from rustorch.eager.tensor import Tensor
 from rustorch.eager.views import check_writable, node_of
 from rustorch.lowering.template import ARRAY, NUMBER, Group
 from rustorch.optim._counts import counted
-from rustorch.optim._step import hyper_parameters, per_parameter, step_op, write_all
+from rustorch.optim._step import by_column, hyper_parameters, per_parameter, step_op, write_all
 from rustorch.optim.rows import record_rows
 
 
@@ -188,6 +188,9 @@ class Optimizer:
         """JAX arrays of one parameter to ``(new parameter, *new slots)``."""
         raise NotImplementedError("an optimizer defines update, or overrides step")
 
+    # Does ``update`` compute each element from that element of its arguments alone, whatever their shape?
+    elementwise = False
+
     @classmethod
     def apply(cls, static, numbers, step, *row):
         """JAX arrays of a row (see `rows`) to the new values of the tensors that it writes."""
@@ -276,12 +279,13 @@ class Optimizer:
             else:
                 numbers.append(step)
             count = Group((ARRAY,)) if isinstance(step, Tensor) else NUMBER
-            rows = []
+            rows, owned = [], []
             for own, read in self.rows(group, params):
                 inputs.extend(map(node_of, own))
                 inputs.extend(map(node_of, read))
-                written.extend(own)
+                owned.append(own)
                 rows.append(Group((ARRAY,) * (len(own) + len(read))))
+            written.extend(by_column(owned))
             template.append(Group((self.static_of(group), marks, count, Group(rows))))
         if differentiable:
             for t in written:

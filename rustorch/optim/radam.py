@@ -40,6 +40,7 @@ class RAdam(Optimizer):
     """
 
     slots = ("exp_avg", "exp_avg_sq")
+    elementwise = True
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, decoupled_weight_decay=False, *,
                  foreach=None, maximize=False, capturable=False, differentiable=False):  # fmt: skip

@@ -39,6 +39,8 @@ class RMSprop(Optimizer):
         tensor([0.9000], requires_grad=True)
     """
 
+    elementwise = True
+
     def __init__(self, params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0, momentum=0, centered=False,
                  capturable=False, foreach=None, maximize=False, differentiable=False):  # fmt: skip
         options = dict(

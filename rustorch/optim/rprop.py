@@ -38,6 +38,7 @@ class Rprop(Optimizer):
     """
 
     slots = ("prev", "step_size")
+    elementwise = True
 
     def __init__(self, params, lr=1e-2, etas=(0.5, 1.2), step_sizes=(1e-6, 50), *, capturable=False, foreach=None,
                  maximize=False, differentiable=False):  # fmt: skip

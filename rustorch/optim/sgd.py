@@ -41,6 +41,7 @@ class SGD(Optimizer):
     """
 
     saves_step = False
+    elementwise = True
 
     def __init__(self, params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, *, maximize=False,
                  foreach=None, differentiable=False, fused=None):  # fmt: skip

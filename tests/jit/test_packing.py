@@ -34,6 +34,17 @@ def test_arrays_come_back():
         assert got.dtype == a.dtype and got.shape == a.shape and np.array_equal(got, a)
 
 
+def test_kinds_lie_side_by_side():
+    arrays = [np.full(n, k, np.float32) for k, n in enumerate([2, 3, 2, 3, 1])]
+    packing = Packing(avals_of(arrays), kinds=[1, 1, 0, 0, 2])
+    assert packing.groups == [(2, 3, 0, 1, 4)]
+    (form,) = packing.pack([put(a, CPU) for a in arrays])
+    assert form.tolist() == [2, 2, 3, 3, 3, 0, 0, 1, 1, 1, 4]
+    (joined,) = packing.join([form], arrays)
+    assert np.array_equal(joined, form)
+    assert all(np.array_equal(got, a) for got, a in zip(packing.unpack([form]), arrays))
+
+
 def test_large_state_travels_as_it_is():
     small, large = np.zeros(8, np.float32), np.zeros((1 << 19) + 1, np.float32)
     assert worth_it(avals_of([small] * 150)) and not worth_it(avals_of([small, large]))

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import rustorch
+from rustorch.eager.show import show_stablehlo
 
 OPTIONS = [
     ("SGD", dict(lr=0.1)), ("SGD", dict(lr=0.1, momentum=0.9)), ("SGD", dict(lr=0.1, momentum=0.9, dampening=0.3)),
@@ -119,3 +120,36 @@ def test_clip_grad_norm():
             total = lib.nn.utils.clip_grad_norm_(ps, 1.5, norm)
             results.append([total.item()] + [x for p in ps for x in p.grad.flatten().tolist()])
         np.testing.assert_allclose(*results, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name", ["Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD", "ASGD"]
+)
+def test_large_small_and_complex_parameters(name):
+    """Small ones are updated as one long array, the others one by one."""
+    found = []
+    for lib in (torch, rustorch):
+        rng = np.random.default_rng(0)
+        params = [
+            lib.tensor(rng.normal(size=s), requires_grad=True) for s in [(5,), (60, 50), (2, 3), (), (0, 2), (4,)]
+        ]
+        params.append(lib.tensor(rng.normal(size=3) + 1j * rng.normal(size=3), requires_grad=True))
+        params.append(lib.tensor(rng.normal(size=6).astype(np.float32), requires_grad=True))
+        optimizer = getattr(lib.optim, name)(params, lr=0.1)
+        for _ in range(4):
+            optimizer.zero_grad()
+            sum((p.abs() ** 3).sum() for p in params).backward()
+            optimizer.step()
+        found.append([p.detach().numpy() for p in params])
+    for theirs, ours in zip(*found):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9 if ours.dtype != np.float32 else 1e-5)
+
+
+def test_small_parameters_share_their_loops():
+    params = [rustorch.zeros(3, requires_grad=True) for _ in range(20)] + [rustorch.zeros(70, 70, requires_grad=True)]
+    optimizer = rustorch.optim.Adam(params)
+    sum(p.sum() for p in params).backward()
+    with rustorch.no_grad():
+        optimizer._record(differentiable=False)
+        text = show_stablehlo(sum(p.sum() for p in params))
+    assert text.count("stablehlo.sqrt") == 4  # the correction and the formula, for what is together and for the large one

@@ -23,7 +23,7 @@ from .conv import (
 from .embedding import embedding as embedding, embedding_vjp as embedding_vjp
 from .gelu import erf as erf, erf_vjp as erf_vjp, gelu as gelu, gelu_vjp as gelu_vjp
 from .linear import linear as linear, linear_vjp as linear_vjp
-from .loss import cross_entropy as cross_entropy, cross_entropy_vjp as cross_entropy_vjp
+from .loss import cross_entropy as cross_entropy, cross_entropy_vjp as cross_entropy_vjp, poisoned as poisoned
 from .norm import (
     batch_norm as batch_norm,
     batch_norm_vjp as batch_norm_vjp,

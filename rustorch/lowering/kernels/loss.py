@@ -57,11 +57,22 @@ def cross_entropy(logits, target, weight=None, *, ignore_index=-100, label_smoot
     else:
         q, _ = _distribution(z.shape, axis, t, real, share, weight, label_smoothing)
         loss = -jnp.where(q == 0, 0, q * log_softmax(z, axis)).sum(axis)
+    loss = poisoned(loss, target, z.shape[axis], ignore_index)
     if reduction == "sum":
         loss = loss.sum()
     elif reduction == "mean":
-        loss = loss.sum() / share.sum()
+        loss = loss.sum() / _total(target, share, weight, ignore_index)
     return loss.astype(logits.dtype)
+
+
+def poisoned(loss, target, classes: int, ignore_index: int):
+    """A loss for each target: NaN where that names no class, since a program cannot raise PyTorch's IndexError."""
+    return jnp.where(((target < 0) | (target >= classes)) & (target != ignore_index), jnp.nan, loss)
+
+
+def _total(target, share, weight, ignore_index):
+    """The samples' weight; without ``weight`` written so that a loss and its gradient share one sum in their program."""
+    return (target != ignore_index).astype(share.dtype).sum() if weight is None else share.sum()
 
 
 def cross_entropy_vjp(
@@ -76,5 +87,5 @@ def cross_entropy_vjp(
     g = ct.astype(kind)
     g = jnp.expand_dims(g, axis) if reduction == "none" else g
     if reduction == "mean":
-        g = g / share.sum()
+        g = g / _total(target, share, weight, ignore_index)
     return ((g * (p * total - q)).astype(logits.dtype),)

@@ -59,14 +59,6 @@ def _check_classes(input, target, weight, ignore_index=None):
         check(False, f"expected scalar type {dtype_of(input).alias} but found {dtype_of(weight).alias}")
 
 
-def _poisoned(loss, logits, target, ignore_index):
-    """NaN where a target names no class: a program on the device cannot raise PyTorch's IndexError."""
-    classes = logits.shape[0 if logits.ndim == 1 else 1]
-    bad = ((target < 0) | (target >= classes)) & (target != ignore_index)
-    bad = bad.reshape(loss.shape) if loss.ndim == target.ndim and loss.shape == target.shape else bad.any()
-    return jnp.where(bad, jnp.nan, loss)
-
-
 def _indices(input, target):
     """Whether the target holds class indices, not probabilities."""
     return target.shape != input.shape or (input.ndim == 1 and dtype_of(target).kind < FLOATING)
@@ -100,10 +92,9 @@ def cross_entropy(
     _check_classes(input, target, weight)
     need_float(input, "log_softmax_lastdim_kernel_impl")
     index = target.reshape(()) if input.ndim == 1 else target
-    loss = kernels.cross_entropy(
+    return kernels.cross_entropy(
         input, index, weight, ignore_index=ignore_index, label_smoothing=label_smoothing, reduction=reduction
     )
-    return _poisoned(loss, input, index, ignore_index)
 
 
 @cross_entropy.known("target")
@@ -185,10 +176,9 @@ def nll_loss(
     hit = (lax.broadcasted_iota(t.dtype, input.shape, axis) == t) & (t != ignore_index)
     w = jnp.ones((), input.dtype) if weight is None else weight.reshape((-1,) + (1,) * (input.ndim - axis - 1))
     # The comparison reads the target's entry inside the sum: no gather, and no scatter behind it.
-    loss = -jnp.where(hit, input * w, 0).sum(axis)
+    loss = kernels.poisoned(-jnp.where(hit, input * w, 0).sum(axis), index, input.shape[axis], ignore_index)
     total = jnp.where(hit, w, 0).sum(axis).sum()
-    loss = loss.sum() / total if reduction == "mean" else reduced(loss, reduction)
-    return _poisoned(loss, input, index, ignore_index)
+    return loss.sum() / total if reduction == "mean" else reduced(loss, reduction)
 
 
 @nll_loss.known("target")
