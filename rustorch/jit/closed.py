@@ -37,7 +37,7 @@ class Closed(Variant):
 
     def __init__(self, found: Analysis, name: str):
         super().__init__(found, name)
-        self.pairs, self.device = found.donated, found.device
+        self.pairs, self.device, self.kinds = found.donated, found.device, _kinds(found.roots)
         self.donated = [i for i, _ in found.donated]
         self._gradients = Gradients(self)
         # Storages that are read, or read and written, at a fixed place: found without asking their tensors.
@@ -107,7 +107,7 @@ class Closed(Variant):
         state = [found.plan.leaves[i].aval for i in self.donated]
         together = worth_it(state) and not self.looks  # what is looked at on the way has to be an array of its own
         self._gradients.packing = Packing(self._gradients.avals, together)
-        return Packing(state, together, _kinds([found.roots[at] for _, at in found.donated]))
+        return Packing(state, together, [self.kinds[at] for _, at in found.donated])
 
     def __del__(self, is_finalizing=is_finalizing):
         # What is kept refers to its keeper, which refers to it; when Python ends nobody will look.

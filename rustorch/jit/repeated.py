@@ -26,6 +26,7 @@ from rustorch.jit.traced import Traced
 from rustorch.lowering import observe
 from rustorch.lowering.compile import Program
 from rustorch.lowering.emit import evaluate
+from rustorch.lowering.packing import Packing, worth_it
 from rustorch.lowering.placement import x64
 from rustorch.lowering.promote import weak
 
@@ -120,15 +121,17 @@ class Loop:
         self.ends = sorted(ends - heirs)  # seen after the last step only
         self.each = sorted({spec.at for how, spec in v.results if how == "new"})
         self.programs: dict[int, Program] = {}  # by the number of steps
+        avals = [v.output_avals[at] for _, at in self.pairs]
+        self._packing = Packing(avals, worth_it(avals), [v.kinds[at] for _, at in self.pairs])
 
     def _body(self, state, fixed, batches, floats, ints):
-        v = self.variant
+        v, packing = self.variant, self._packing
 
         def step(carry, x):
-            state, _ = carry
+            forms, _ = carry
             rows, f, i = x
             leaves = [None] * len(v.sources)
-            for (k, _), a in zip(self.pairs, state):
+            for (k, _), a in zip(self.pairs, packing.split(forms)):
                 leaves[k] = a
             for k, a in zip(self.batch, rows):
                 leaves[k] = a
@@ -139,10 +142,12 @@ class Loop:
                 numbers[at] = weak((f if is_float else i)[used[is_float]])
                 used[is_float] += 1
             out = evaluate(v.steps, leaves, numbers, v.outputs)
-            return ([out[at] for _, at in self.pairs], [out[at] for at in self.ends]), [out[at] for at in self.each]
+            forms = packing.join(forms, [out[at] for _, at in self.pairs])
+            return (forms, [out[at] for at in self.ends]), [out[at] for at in self.each]
 
         last = [jnp.zeros(tuple(a.shape), a.dtype.numpy) for a in (v.output_avals[at] for at in self.ends)]
-        return lax.scan(step, (state, last), (batches, floats, ints))
+        (forms, last), each = lax.scan(step, (packing.pack(state, inside=True), last), (batches, floats, ints))
+        return (packing.split(forms), last), each
 
     def run(self, given, count: int):
         """All steps of a block.

@@ -49,12 +49,13 @@ class Packing:
         """What tells programs apart that take their arrays in different forms."""
         return tuple(self.groups)
 
-    def pack(self, arrays) -> list:
-        """Arrays as forms."""
+    def pack(self, arrays, inside: bool = False) -> list:
+        """Arrays as forms; ``inside`` a program or not."""
         if not self.groups:
             return list(arrays)
+        join = _join if inside else _joined
         with x64():
-            packed = [_joined([arrays[i] for i in g]) for g in self.groups]
+            packed = [join([arrays[i] for i in g]) for g in self.groups]
         return [*[arrays[i] for i in self.alone], *packed]
 
     def unpack(self, forms) -> list:
@@ -76,7 +77,7 @@ class Packing:
             start = 0
             for _, run in groupby(group, self._kinds.__getitem__):
                 # XLA sees that neighbours, put together, are the array that they were taken from.
-                part = jnp.concatenate([arrays[i].ravel() for i in run])
+                part = _join([arrays[i] for i in run])
                 buffer = lax.dynamic_update_slice(buffer, part, (start,))
                 start += part.size
             packed.append(buffer)
@@ -116,7 +117,11 @@ def _split(packed, shapes) -> list:
     return [lax.slice(packed, (i,), (j,)).reshape(s) for i, j, s in zip((0, *ends), ends, shapes)]
 
 
-_joined = jax.jit(lambda arrays: jnp.concatenate([a.ravel() for a in arrays]), compiler_options=QUICK)
+def _join(arrays):
+    return jnp.concatenate([a.ravel() for a in arrays])
+
+
+_joined = jax.jit(_join, compiler_options=QUICK)
 
 
 @cache
