@@ -290,7 +290,7 @@ def race(name: str, children: dict, rounds: int) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--cases", nargs="+", default=list(CASES))
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--contestants", nargs="+", default=CONTESTANTS)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--serve", metavar="WHO")
