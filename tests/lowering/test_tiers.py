@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import torch as pytorch
 
 import rustorch as torch
 from rustorch.lowering import compile as compiler, counters, naming, persist, tiers
-from rustorch.lowering.settings import QUICK, compiler_options
+from rustorch.lowering.settings import QUICK, STREAMING, compiler_options
 
 
 @pytest.fixture
@@ -195,3 +197,18 @@ def test_what_has_no_name():
                 names.of(x)
     assert names.of(0.0) != names.of(-0.0) != names.of(0) != names.of(False) != names.of("0")
     assert names.of((1, (2,))) != names.of(((1, 2),)) != names.of([1, 2])
+
+
+@pytest.mark.parametrize(
+    ("make", "streams"),
+    [
+        (lambda x: x * x.abs(), True), (lambda x: x.sqrt(), True), (lambda x: x * 2.5, False), (lambda x: x.t() + x, False),
+        (lambda x: x.sum(), False), (lambda x: x[:8, :8] * x[8:16, :8], False),
+    ],
+)  # fmt: skip
+def test_what_is_one_loop_over_large_arrays(make, streams, compiled, monkeypatch):
+    monkeypatch.setattr(tiers, "MIN_LINES", 1000)
+    array = np.random.default_rng(0).random((301, 301), np.float32)
+    got = make(torch.from_numpy(array)).numpy()
+    assert compiled[-1] == (STREAMING if streams else None)
+    np.testing.assert_allclose(got, make(pytorch.from_numpy(array)).numpy(), rtol=1e-5)
