@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from rustorch.errors import RustorchRuntimeError
+from rustorch.lowering.platform import on_cpu
 from rustorch.optim.optimizer import Optimizer
 from rustorch.optim.validate import at_least
 
@@ -86,7 +87,7 @@ class Muon(Optimizer):
         lr, weight_decay, momentum, eps, *coefficients = numbers
         buffer = buffer + (1.0 - momentum) * (grad - buffer)
         change = grad + momentum * (buffer - grad) if nesterov else buffer
-        change = _orthogonal(change.astype(jnp.float32), coefficients, rounds, eps)
+        change = _orthogonal(change, coefficients, rounds, eps)
         rows, columns = param.shape
         scale = 0.2 * math.sqrt(max(rows, columns)) if ratio == "match_rms_adamw" else math.sqrt(max(1, rows / columns))
         return param * (1.0 - lr * weight_decay) - lr * scale * change.astype(param.dtype), buffer
@@ -101,13 +102,21 @@ def _orthogonal(x, coefficients, rounds, eps):
     x = _rounded(x.astype(jnp.float32) / jnp.maximum(norm.astype(jnp.float32), eps))
     for _ in range(rounds):
         gram = _rounded(_product(x, x.T))
-        change = _rounded(b * gram.astype(jnp.float32) + c * _product(gram, gram))
-        x = _rounded(a * x.astype(jnp.float32) + _product(change, x))
+        change = _rounded(_multiply_add(b, gram, c * _product(gram, gram)))
+        x = _rounded(_multiply_add(a, x, _product(change, x)))
     return (x.T if tall else x).astype(jnp.float32)
 
 
 def _product(a, b):
     return jnp.matmul(a, b, preferred_element_type=jnp.float32)
+
+
+def _multiply_add(factor, x, rest):
+    """``factor * x + rest`` in float32, rounded once: PyTorch's products end with this, and a bfloat16 may hang on it."""
+    if not on_cpu():
+        return factor * x.astype(jnp.float32) + rest
+    factor = jnp.asarray(factor, jnp.float32).astype(jnp.float64)
+    return (factor * x.astype(jnp.float64) + rest.astype(jnp.float64)).astype(jnp.float32)
 
 
 def _rounded(x):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sparse_oracle import agree, both, same
+from torch.testing._internal.common_optimizers import optim_db
 
 import rustorch
 
@@ -143,6 +144,28 @@ def test_optimizer(name):
         same(a, b, name, tolerance=1e-7)
     if name.startswith("SparseAdam"):
         same(ours[3:], theirs[3:], name, tolerance=1e-7)
+
+
+OPTIONS = next(info for info in optim_db if info.optim_cls is torch.optim.SparseAdam).optim_inputs_func(
+    "cpu", torch.float64
+)
+
+
+@pytest.mark.parametrize("options", [i.kwargs for i in OPTIONS] + [dict(betas=(0.8, 0.9), eps=1e-4)], ids=str)
+def test_thirty_steps(options):
+    def run(t):
+        w = table(t)
+        lr = options.get("lr")
+        given = {**options, "lr": t.tensor(lr.item())} if isinstance(lr, torch.Tensor) else options
+        optimizer = t.optim.SparseAdam([w], **given)
+        for k in range(30):
+            optimizer.zero_grad()
+            (looked_up(t, w, BATCHES[k % 5]) ** 2).sum().backward()
+            optimizer.step()
+        return [w, optimizer.state[w]["exp_avg"], optimizer.state[w]["exp_avg_sq"]]
+
+    ours, theirs = both(run)
+    same(ours, theirs, tolerance=1e-9)
 
 
 @pytest.mark.parametrize("name,clear", [("SparseAdam", True), ("SGD", True), ("SGD", False), ("momentum", True)])
