@@ -257,12 +257,15 @@ def _kinds(nodes) -> list[int]:
     An optimizer's step gives parameters first, then their state, each kind in the same order: shapes that come again and again.
     """
     found: dict = {}
+    periods: dict = {}
     kinds = []
     for k, node in enumerate(nodes):
         key = k
         if node.sig.op is SELECT:
-            shapes, at = [a.shape for a in node.inputs[0].aval], node.sig.template[1]
-            key = id(node.inputs[0]), at // _period(shapes)
+            made, at = node.inputs[0], node.sig.template[1]
+            if made not in periods:
+                periods[made] = _period([a.shape for a in made.aval])
+            key = made, at // periods[made]
         kinds.append(found.setdefault(key, len(found)))
     return kinds
 

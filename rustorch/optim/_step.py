@@ -90,20 +90,28 @@ def by_column(rows) -> list:
     return [x for column in itertools.zip_longest(*rows, fillvalue=gap) for x in column if x is not gap]
 
 
-def _applied(apply, rows) -> list[list]:
-    """``apply`` of each row, a formula for single elements: small parameters as one long array, by the same few loops."""
-    small = [i for i, row in enumerate(rows) if _is_small(row, rows[0][0].dtype)]
-    if not on_cpu() or len(small) < 2 or sum(x.nbytes for row in rows for x in row) > MAX_TOTAL:
-        return [apply(*row) for row in rows]
-    columns = zip(*[rows[i] for i in small])
-    together = apply(*[jnp.concatenate([x.ravel() for x in column]) for column in columns])
-    found = {i: apply(*row) for i, row in enumerate(rows) if i not in small}
-    end = 0
-    for i in small:
-        shape, start = rows[i][0].shape, end
-        end += rows[i][0].size
-        found[i] = [x[start:end].reshape(shape) for x in together]
+def _applied(apply, rows, elementwise: bool) -> list[list]:
+    """``apply`` of each row; if it is a formula for single elements, of small parameters as one long array."""
+    small = _together(rows) if elementwise and on_cpu() else []
+    alone = sorted({*range(len(rows))} - {*small})
+    found = {i: apply(*rows[i]) for i in alone}
+    if small:
+        columns = zip(*[rows[i] for i in small])
+        results = apply(*[jnp.concatenate([x.ravel() for x in column]) for column in columns])
+        end = 0
+        for i in small:
+            shape, start = rows[i][0].shape, end
+            end += rows[i][0].size
+            found[i] = [x[start:end].reshape(shape) for x in results]
     return [found[i] for i in range(len(rows))]
+
+
+def _together(rows) -> list[int]:
+    """The small rows of one dtype, if there are several and the loops over all rows are short."""
+    if sum(x.nbytes for row in rows for x in row) > MAX_TOTAL:
+        return []
+    small = [i for i, row in enumerate(rows) if _is_small(row, rows[0][0].dtype)]
+    return small if len(small) > 1 else []
 
 
 def _is_small(row, dtype) -> bool:
@@ -119,17 +127,16 @@ def step_op(cls: type, differentiable: bool) -> Op:
         def kept(new, old):
             return new.astype(old.dtype) if skip is None else jnp.where(skip > 0, old, new.astype(old.dtype))
 
+        def of_row(apply, *row):
+            return [kept(new, old) for new, old in zip(apply(*row), row)]
+
         out, counts = [], []
         for static, numbers, count, rows in groups:
             if isinstance(count, tuple):  # of one tensor, which the formula takes for the number that it holds
                 counts.append(kept(count[0] + 1, count[0]))
                 count = weak(count[0].astype(jnp.int64) + 1)
-            apply = _traced_once(cls.apply, static)
-
-            def of_row(*row, apply=apply, numbers=numbers, count=count):
-                return [kept(new, old) for new, old in zip(apply(numbers, count, *row), row)]
-
-            out.extend(by_column(_applied(of_row, rows) if cls.elementwise else [of_row(*row) for row in rows]))
+            apply = functools.partial(_traced_once(cls.apply, static), numbers, count)
+            out.extend(by_column(_applied(functools.partial(of_row, apply), rows, cls.elementwise)))
         return (*out, *counts)
 
     return Op(

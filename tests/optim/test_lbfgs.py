@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from torch.testing._internal.common_optimizers import optim_db
+from optim_oracle import in_library, options_of
 
 import rustorch
 from rustorch.lowering import counters
@@ -41,8 +41,7 @@ class Run:
 
     def __init__(self, lib, problem, **options):
         self.params, loss = problem(lib)
-        options = {k: lib.tensor(v.item()) if isinstance(v, torch.Tensor) else v for k, v in options.items()}
-        self.optimizer = lib.optim.LBFGS(self.params, **options)
+        self.optimizer = lib.optim.LBFGS(self.params, **in_library(lib, options))
         self.visited = []
 
         def closure():
@@ -69,10 +68,7 @@ OPTIONS = [
     (regression, dict(line_search_fn="strong_wolfe", max_iter=2, history_size=10)),
     (regression, dict(line_search_fn="strong_wolfe", max_eval=2)),
 ]  # fmt: skip
-DATABASE = next(info for info in optim_db if info.optim_cls is torch.optim.LBFGS).optim_inputs_func(
-    "cpu", torch.float64
-)
-OPTIONS += [(regression, dict(max_iter=1, **i.kwargs)) for i in DATABASE]
+OPTIONS += [(regression, dict(max_iter=1, **options)) for options in options_of("LBFGS")]
 
 
 def close(a, b, tolerance=1e-9):

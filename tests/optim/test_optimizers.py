@@ -152,6 +152,5 @@ def test_small_parameters_share_their_loops():
     with rustorch.no_grad():
         optimizer._record(differentiable=False)
         text = show_stablehlo(sum(p.sum() for p in params))
-    assert (
-        text.count("stablehlo.sqrt") == 4
-    )  # the correction and the formula, for what is together and for the large one
+    # The correction and the formula, for what is together and for the large one.
+    assert text.count("stablehlo.sqrt") == 4

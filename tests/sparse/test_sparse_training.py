@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from sparse_oracle import agree, both, same
+from sparse_oracle import agree, both, convert, same
 from torch.testing._internal.common_optimizers import optim_db
 
 import rustorch
@@ -155,9 +155,7 @@ OPTIONS = next(info for info in optim_db if info.optim_cls is torch.optim.Sparse
 def test_thirty_steps(options):
     def run(t):
         w = table(t)
-        lr = options.get("lr")
-        given = {**options, "lr": t.tensor(lr.item())} if isinstance(lr, torch.Tensor) else options
-        optimizer = t.optim.SparseAdam([w], **given)
+        optimizer = t.optim.SparseAdam([w], **(options if t is torch else convert(options)))
         for k in range(30):
             optimizer.zero_grad()
             (looked_up(t, w, BATCHES[k % 5]) ** 2).sum().backward()
