@@ -28,10 +28,11 @@ from jax.experimental import serialize_executable
 from rustorch.files import write_whole
 from rustorch.lowering import observe
 from rustorch.lowering.blas import one_thread
+from rustorch.lowering.inline import is_large, load
 
 MAX_BYTES = 1 << 30  # of the folder; what was used longest ago goes first
 MIN_SECONDS = 0.3  # what compiles faster is not worth a file
-_MAGIC = b"rustorch program 1\n"
+_MAGIC = b"rustorch program 2\n"
 _SUFFIX, _NOTE = ".xla", ".note"
 _FILE = re.compile("[0-9a-f]{64}" + re.escape(_SUFFIX))
 _chosen: list = []  # the folder that set_cache_dir was given
@@ -85,19 +86,32 @@ class Lowered:
         """The program for a device, and its file's name if it is kept: loaded if some process has compiled it before."""
         lowered, folder = self._lowered, cache_dir()
         with uncollected():
-            if folder is None or "callback" in self.text:  # it would call back into a process that is gone
+            if "callback" in self.text:  # it would call back into a process that is gone
                 return lowered.compile(options), None
-            # Arguments that a program does not use are not in its text, but an executable is for calls with them.
-            path = _path_of(
-                folder, f"{self.text}\n{lowered.in_avals} {lowered.in_tree} {lowered.out_tree}", self.device, options
-            )
-            program = _load(path, lowered.in_tree, lowered.out_tree, self.device)
-            if program is not None:
-                return program, path.name
+            path = None
+            if folder is not None:
+                # Arguments that a program does not use are not in its text, but an executable is for calls with them.
+                calls = f"{lowered.in_avals} {lowered.in_tree} {lowered.out_tree}"
+                path = _path_of(folder, f"{self.text}\n{calls}", self.device, options)
+                program = _load(path, lowered.in_tree, lowered.out_tree, self.device)
+                if program is not None:
+                    return program, path.name
             started = time.perf_counter()
             program = lowered.compile(options)
-            kept = time.perf_counter() - started >= MIN_SECONDS and _save(path, program)
-            return program, path.name if kept else None
+            kept = path is not None and time.perf_counter() - started >= MIN_SECONDS
+            large = is_large(program, self.device)
+            payload = _serialized(program) if kept or large else None
+            if payload is not None:
+                kept = kept and _save(path, payload, large)
+                if large:
+                    program = load(payload, lowered.in_tree, lowered.out_tree, self.device, inline=True)
+            return program, path.name if kept and payload is not None else None
+
+
+def _serialized(program) -> bytes | None:
+    """None for a program that cannot be serialised."""
+    with suppress(Exception):
+        return serialize_executable.serialize(program)[0]
 
 
 @dataclass
@@ -186,8 +200,9 @@ def _load(path: Path, in_tree, out_tree, device):
     except OSError:
         return None
     try:
-        payload = zlib.decompress(_opened(content))
-        program = serialize_executable.deserialize_and_load(payload, in_tree, out_tree, device.client, [device])
+        content = zlib.decompress(_opened(content))
+        inline, payload = content[0] == 1, content[1:]
+        program = load(payload, in_tree, out_tree, device, inline)
     except Exception:  # whatever is wrong with it, compiling helps
         with suppress(OSError):
             path.unlink()
@@ -198,17 +213,16 @@ def _load(path: Path, in_tree, out_tree, device):
     return program
 
 
-def _save(path: Path, program) -> bool:
-    """Write a program, whole or not at all; that it could not be written is no error."""
+def _save(path: Path, payload: bytes, inline: bool) -> bool:
+    """Write a serialised program, whole or not at all; that it could not be written is no error."""
     try:
-        payload = zlib.compress(serialize_executable.serialize(program)[0], 1)
-        content = _sealed(payload)
+        content = _sealed(zlib.compress(bytes([inline]) + payload, 1))
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not _is_ours(path.parent) or len(content) > MAX_BYTES:
             return False
         write_whole(path, content)
         _prune(path.parent)
-    except Exception:  # a full disk, a program that cannot be serialised
+    except Exception:  # a full disk
         return False
     return True
 

@@ -16,7 +16,7 @@ from rustorch.lowering.settings import QUICK, STREAMING, compiler_options
 
 @pytest.fixture
 def compiled(monkeypatch):
-    """The options of each program that was compiled; every program counts as large."""
+    """The options of each program that was compiled; every program counts as large, and none is on disk."""
     seen = []
     original = persist.Lowered.compiled
 
@@ -27,6 +27,7 @@ def compiled(monkeypatch):
     monkeypatch.setattr(persist.Lowered, "compiled", spy)
     monkeypatch.setattr(tiers, "MIN_LINES", 1)
     monkeypatch.setattr(compiler, "compiler_options", compiler_options)
+    monkeypatch.setattr(persist, "_chosen", [None])  # nothing that an earlier run of the tests left on disk
     compiler._cache.clear()
     return seen
 
