@@ -70,7 +70,7 @@ def value_of(t: Tensor):
             observe.forced()
             if node.tape:
                 local.looked = True
-            flush((source,))
+            flush((source,), looked=True)
         node.value = source.value
     return node.value
 

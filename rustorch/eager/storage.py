@@ -95,10 +95,10 @@ def over_limit(node) -> None:
         flush()
 
 
-def flush(extra=()) -> None:
-    """Compute every pending node of this thread's live storages, and ``extra``, as one program."""
+def flush(extra=(), looked: bool = False) -> None:
+    """Compute every pending node of this thread's live storages, and ``extra``, as one program; ``looked``: somebody waits."""
     if local.tracing:
-        compiler.run(list(extra))
+        compiler.run(list(extra), looked)
         return
     local.deferred = None
     pending, local.pending = local.pending, type(local.pending)()
@@ -108,4 +108,4 @@ def flush(extra=()) -> None:
         if s is not None and type(s) is not Lent and s.node.value is None:
             roots.append(s.node)
     if roots:
-        compiler.run(roots)
+        compiler.run(roots, looked)

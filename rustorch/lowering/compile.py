@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from rustorch.graph import ON_TAPE
-from rustorch.lowering import observe
+from rustorch.lowering import inline, observe
 from rustorch.lowering.emit import evaluate
 from rustorch.lowering.failure import refuse
 from rustorch.lowering.naming import name_of
@@ -35,13 +35,14 @@ PLATFORMS = {"cpu": "cpu", "cuda": "gpu", "tpu": "tpu"}
 class Program:
     """One program of a family, for these constants and this choice of donated leaves: compiled when it first runs."""
 
-    __slots__ = ("number", "size", "n_outputs", "runs", "seconds", "run", "jitted", "order")
+    __slots__ = ("number", "size", "n_outputs", "runs", "seconds", "run", "here", "jitted", "order")
 
     def __init__(self, f, device, size, n_outputs, order=(), donate=(), keep_unused=False, about=None):
         options = compiler_options(PLATFORMS[device.type])
         self.jitted = jitted(f, PLATFORMS[device.type], options, donate, keep_unused)
 
         self.run = lambda *args: start(self, args, jax_device(device), options, about)
+        self.here = None  # what starts it in the calling thread
         self.order = order  # of its outputs, as positions among the plan's, where it is another
         self.number = _numbering()
         self.size = size
@@ -188,8 +189,8 @@ def jitted(f, where: str, options, donate=(), keep_unused=False):
     return jax.jit(program, donate_argnums=donate, keep_unused=keep_unused, compiler_options=options)
 
 
-def run(roots) -> None:
-    """Compute ``roots``: one program per device, compiled if its structure is new."""
+def run(roots, looked: bool = False) -> None:
+    """Compute ``roots``: one program per device, compiled if its structure is new; ``looked``: the caller waits for it."""
     by_device: dict = {}
     for r in roots:
         if r.value is None:
@@ -197,14 +198,15 @@ def run(roots) -> None:
             by_device.setdefault(a.device, []).append(r)
     for device, group in by_device.items():
         try:
-            _run_on(device, group)
+            _run_on(device, group, looked)
         except jax.errors.JaxRuntimeError as error:
             refuse(error, device)
             raise
 
 
-def _run_on(device, roots) -> None:
+def _run_on(device, roots, looked) -> None:
     with LOCK:
+        inline.starts()
         plan = Plan(roots)
         if not plan.nodes:
             return
@@ -220,7 +222,7 @@ def _run_on(device, roots) -> None:
             program = _build(plan, family, donated, device)
             started = time.perf_counter()
             try:
-                results = _call(program, plan, family, donated, device)
+                results = _call(program, plan, family, donated, device, looked)
             except BaseException:
                 _cache.pop(key, None)
                 raise
@@ -228,7 +230,7 @@ def _run_on(device, roots) -> None:
             family.programs[donated] = program
             observe.compiled(program, reason or "other buffers could be donated")
         else:
-            results = _call(program, plan, family, donated, device)
+            results = _call(program, plan, family, donated, device, looked)
         _store(plan, _in_order(program, results))
         program.runs += 1
         observe.count("dispatched")
@@ -284,6 +286,7 @@ class Kept:
         floats = self.floats
         program = self.program
         started = time.perf_counter() if self.is_new else 0.0
+        inline.starts()
         # JAX compiles anew under another default device: the same way at each call.
         with x64(), self.where:
             try:
@@ -355,8 +358,9 @@ def lowered_text(root) -> str:
     return lowered(root).as_text()
 
 
-def _call(program, plan, family, donated, device):
+def _call(program, plan, family, donated, device, looked):
     leaves = plan.leaves
+    run = inline.for_a_look(program, jax_device(device)) if looked else program.run
     floats, ints = _pack(plan.numbers, family.lifted)
     if donated:
         chosen = {i for i, _ in donated}
@@ -366,9 +370,9 @@ def _call(program, plan, family, donated, device):
         given, kept = [], [a.value for a in leaves]
     if leaves:
         with x64():
-            return program.run(given, kept, floats, ints)
+            return run(given, kept, floats, ints)
     with x64(), jax.default_device(jax_device(device)):
-        return program.run(given, kept, floats, ints)
+        return run(given, kept, floats, ints)
 
 
 def _in_order(program: Program, results) -> list:

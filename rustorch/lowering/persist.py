@@ -104,7 +104,7 @@ class Lowered:
             if payload is not None:
                 kept = kept and _save(path, payload, large)
                 if large:
-                    program = load(payload, lowered.in_tree, lowered.out_tree, self.device, inline=True)
+                    program = load(payload, lowered.in_tree, lowered.out_tree, self.device, large)
             return program, path.name if kept and payload is not None else None
 
 
@@ -201,8 +201,7 @@ def _load(path: Path, in_tree, out_tree, device):
         return None
     try:
         content = zlib.decompress(_opened(content))
-        inline, payload = content[0] == 1, content[1:]
-        program = load(payload, in_tree, out_tree, device, inline)
+        program = load(content[1:], in_tree, out_tree, device, content[0] == 1)
     except Exception:  # whatever is wrong with it, compiling helps
         with suppress(OSError):
             path.unlink()
@@ -213,10 +212,10 @@ def _load(path: Path, in_tree, out_tree, device):
     return program
 
 
-def _save(path: Path, payload: bytes, inline: bool) -> bool:
+def _save(path: Path, payload: bytes, large: bool) -> bool:
     """Write a serialised program, whole or not at all; that it could not be written is no error."""
     try:
-        content = _sealed(zlib.compress(bytes([inline]) + payload, 1))
+        content = _sealed(zlib.compress(bytes([large]) + payload, 1))
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not _is_ours(path.parent) or len(content) > MAX_BYTES:
             return False

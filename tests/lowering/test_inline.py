@@ -1,4 +1,4 @@
-"""Programs with much memory run in the calling thread, where they find it again; all others beside it."""
+"""Programs with much memory run in the calling thread, as do small ones that somebody waits for; all others beside it."""
 
 import subprocess
 import sys
@@ -8,6 +8,7 @@ import pytest
 
 import rustorch as torch
 from rustorch.eager.recorder import value_of
+from rustorch.eager.storage import flush
 from rustorch.lowering import compile as compiler, counters, inline
 from rustorch.lowering.heap import keep_freed_memory
 
@@ -15,58 +16,85 @@ pytestmark = pytest.mark.skipif(not keep_freed_memory(), reason="needs a malloc 
 
 
 @pytest.fixture(autouse=True)
-def new_programs():
-    """Programs of other limits are forgotten."""
+def alone(monkeypatch):
+    """Programs of other limits are forgotten, and other threads too."""
+    monkeypatch.setattr(inline, "_last", [threading.get_ident(), -inline.PAUSE])
     compiler._cache.clear()
     yield
     compiler._cache.clear()
 
 
-def _wide(n: int = 1024, k: int = 512):
-    """A result in some tens of milliseconds, with 4 MiB of temporaries."""
-    u, v = torch.ones(n, k), torch.ones(k, n)
+@pytest.fixture
+def large(monkeypatch):
+    """Programs count as large from 1 MiB on."""
+    monkeypatch.setattr(inline, "LARGE", 1 << 20)
+
+
+@pytest.fixture
+def step():
+    """A call that starts tens of milliseconds of work with 4 MiB of temporaries, and gives the array that will hold the result."""
+    u, v = torch.ones(1024, 512), torch.ones(512, 1024)
     value_of(u @ v).block_until_ready()  # the arguments are there
-    return lambda: value_of(u @ v @ u @ v @ u @ v @ u)
+
+    def start():
+        out = u @ v @ u @ v @ u @ v @ u
+        flush()
+        return out._storage.node.value
+
+    return start
 
 
-def test_large_programs_are_done_when_the_call_returns(monkeypatch):
-    monkeypatch.setattr(inline, "LARGE", 1 << 20)
-    f = _wide()
-    assert [f().is_ready() for _ in range(3)] == [True] * 3
+def test_large_programs_are_done_when_the_call_returns(large, step):
+    assert [step().is_ready() for _ in range(3)] == [True] * 3
 
 
-def test_small_programs_run_beside_python():
-    f = _wide()
-    f().block_until_ready()
-    assert not f().is_ready()
+def test_others_run_beside_python(step):
+    step().block_until_ready()
+    assert not step().is_ready()
 
 
-def test_those_from_disk_too(folder, monkeypatch):
-    monkeypatch.setattr(inline, "LARGE", 1 << 20)
-    f = _wide()
-    expected = f()
+def test_large_ones_from_disk(large, step, folder):
+    expected = step()
     compiler._cache.clear()
     before = counters()["loaded"]
-    found = f()
+    found = step()
     assert found.is_ready() and counters()["loaded"] > before
     assert (found == expected).all()
 
 
-def test_arguments_are_waited_for(monkeypatch):
-    """Behind a program that is still running too."""
-    slow = _wide()
-    slow().block_until_ready()
+def test_arguments_are_waited_for(step, monkeypatch):
+    step().block_until_ready()
     monkeypatch.setattr(inline, "LARGE", 1 << 20)
-    x = slow()
+    x = step()
     assert not x.is_ready()
-    y = value_of(torch.from_dlpack(x) @ torch.ones(512, 1024) @ torch.ones(1024, 8))
-    assert y.is_ready()
+    out = torch.from_dlpack(x) @ torch.ones(512, 1024) @ torch.ones(1024, 8)
+    flush()
+    assert out._storage.node.value.is_ready()
 
 
-def test_other_threads_go_on(monkeypatch):
-    monkeypatch.setattr(inline, "LARGE", 1 << 20)
-    f = _wide()
-    f()
+def test_who_looks_again_runs_it_himself():
+    x = torch.ones(1024, 1024)
+    for _ in range(2):  # with the ones, and without
+        value_of(x @ x @ x @ x).block_until_ready()
+    before = counters()["compiled"]
+    assert [value_of(x @ x @ x @ x).is_ready() for _ in range(3)] == [True] * 3
+    assert counters()["compiled"] == before
+
+
+def test_threads_do_not_wait_for_each_other(large, step):
+    step()
+    thread = threading.Thread(target=lambda: torch.ones(3).add(1).tolist())
+    thread.start()
+    thread.join()
+    assert not step().is_ready()
+    x = torch.ones(1024, 1024)
+    for _ in range(2):
+        value_of(x @ x @ x).block_until_ready()
+    assert not value_of(x @ x @ x).is_ready()
+
+
+def test_other_threads_go_on(large, step):
+    step()
     turns, stop, started = [0], threading.Event(), threading.Event()
 
     def work():
@@ -78,7 +106,7 @@ def test_other_threads_go_on(monkeypatch):
     thread.start()
     started.wait()
     before = turns[0]
-    f()
+    step()
     during = turns[0] - before
     stop.set()
     thread.join()
@@ -87,11 +115,13 @@ def test_other_threads_go_on(monkeypatch):
 
 FAULTS = """
 import resource, statistics, rustorch as torch
-from rustorch.eager.recorder import value_of
+from rustorch.eager.storage import flush
 u, v, w = torch.ones(4096, 8), torch.ones(8, 4096), torch.ones(4096, 8)
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    value_of(u @ v @ w).block_until_ready()
+    out = u @ v @ w
+    flush()
+    out._storage.node.value.block_until_ready()
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 print(statistics.median(faults() for _ in range(15)))
 """

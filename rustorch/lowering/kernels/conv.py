@@ -6,7 +6,7 @@ Which form is used on the CPU, by the first rule that fits:
 case                   forward                                weight gradient
 =====================  =====================================  ===============================
 kernel 1, no padding   one dot                                one dot
-depthwise              sum of taps times a vector             sum of taps times cotangent
+depthwise              sum of shifted inputs (`depthwise`)    shifted inputs times cotangent
 c * prod(k) <= 16      sum of outer products of taps          rows (below)
 float64                patches side by side, one dot          rows
 3x3 of many channels   Winograd's (`winograd`)                Winograd's
@@ -33,7 +33,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from ..platform import on_cpu
-from . import winograd
+from . import depthwise, winograd
 from .sums import once, wide
 from .windows import channels_first, channels_last, extent, pad_space, pairs, per_axis, places, tap
 
@@ -73,11 +73,6 @@ def _pointwise(x, weight, stride, padding, dilation):
     return _dot(x, weight.reshape(weight.shape[:2]).T)
 
 
-def _depthwise(x, weight, *geometry):
-    taps = _taps(x, weight, *geometry)
-    return sum(t * weight[(slice(None), 0, *at)] for at, t in taps.items())
-
-
 def _outer(x, weight, *geometry):
     taps = _taps(x, weight, *geometry)
     return sum(
@@ -91,14 +86,18 @@ def _patches(x, weight, *geometry):
     return _dot(cols, weight.transpose(*range(2, weight.ndim), 1, 0).reshape(-1, o))
 
 
+def _is_depthwise(weight, groups) -> bool:
+    one_each = weight.shape[0] == groups and weight.shape[1] == 1
+    return on_cpu() and groups > 1 and one_each and math.prod(weight.shape[2:]) <= 64
+
+
 def _form(x, weight, stride, padding, dilation, groups):
     """The forward's form by the table above; ``x`` is channels-last."""
     window, inputs = weight.shape[2:], weight.shape[1]
     if not on_cpu():
         return "lax"
     if groups > 1:
-        one_each = inputs == 1 and weight.shape[0] == groups
-        return "depthwise" if one_each and math.prod(window) <= 64 else "lax"
+        return "lax"
     if all(k == 1 for k in window) and all(p == (0, 0) for p in padding):
         return "pointwise"
     if inputs * math.prod(window) <= _FEW:
@@ -110,7 +109,6 @@ def _form(x, weight, stride, padding, dilation, groups):
 
 _FORMS = {
     "pointwise": _pointwise,
-    "depthwise": _depthwise,
     "outer": _outer,
     "patches": _patches,
     "winograd": lambda x, weight, stride, padding, dilation: winograd.forward(x, weight, padding),
@@ -132,9 +130,12 @@ def conv(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
     geometry = _settings(weight, stride, padding, dilation)
     dtype = x.dtype
     x, weight, bias = in_full(x, weight, bias)
+    if _is_depthwise(weight, groups):
+        y = depthwise.forward(x, weight, *geometry)
+        return once((y if bias is None else y + bias.reshape(-1, *(1,) * (y.ndim - 2))).astype(dtype))
     y = _forward(channels_last(x), weight, *geometry, groups)
     y = (y if bias is None else y + bias).astype(dtype)
-    cheap = _form(channels_last(x), weight, *geometry, groups) in ("outer", "depthwise")
+    cheap = _form(channels_last(x), weight, *geometry, groups) == "outer"
     return channels_first(once(y) if cheap else y)
 
 
@@ -146,12 +147,20 @@ def in_full(*tensors):
 def conv_vjp(ct, x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1, needs=(True,) * 3):
     """Gradients of ``conv`` for x, weight and bias."""
     geometry = _settings(weight, stride, padding, dilation)
-    g, z = once(channels_last(ct)), channels_last(x)
     dx = dw = db = None
-    if needs[0]:
-        dx = channels_first(_input_gradient(g, z, weight, geometry, groups))
-    if needs[1]:
-        dw = _weight_gradient(g, z, weight, geometry, groups).astype(weight.dtype)
+    if _is_depthwise(weight, groups):
+        ct = once(ct)
+        g = channels_last(ct)
+        if needs[0]:
+            dx = once(depthwise.input_gradient(ct, weight, x.shape[2:], *geometry))
+        if needs[1]:
+            dw = depthwise.weight_gradient(ct, x, weight, *geometry).astype(weight.dtype)
+    else:
+        g, z = once(channels_last(ct)), channels_last(x)
+        if needs[0]:
+            dx = channels_first(_input_gradient(g, z, weight, geometry, groups))
+        if needs[1]:
+            dw = _weight_gradient(g, z, weight, geometry, groups).astype(weight.dtype)
     if needs[2] and bias is not None:
         db = g.astype(wide(g.dtype)).sum(tuple(range(g.ndim - 1))).astype(bias.dtype)
     return dx, dw, db
@@ -160,6 +169,8 @@ def conv_vjp(ct, x, weight, bias=None, *, stride=1, padding=0, dilation=1, group
 def conv_input_gradient(ct, weight, shape, *, stride=1, padding=0, dilation=1, groups=1):
     """The gradient for an input of ``shape``; as a forward, this is transposed convolution."""
     geometry = _settings(weight, stride, padding, dilation)
+    if _is_depthwise(weight, groups):
+        return depthwise.input_gradient(ct, weight, shape[2:], *geometry)
     z = jax.ShapeDtypeStruct((shape[0], *shape[2:], shape[1]), ct.dtype)
     return channels_first(_input_gradient(channels_last(ct), z, weight, geometry, groups))
 
@@ -180,10 +191,6 @@ def _weight_gradient(g, x, weight, geometry, groups):
     form = _form(x, weight, *geometry, groups)
     if form == "winograd":
         return winograd.weight_gradient(g, x, geometry[1])
-    if form == "depthwise":
-        axes = tuple(range(g.ndim - 1))
-        sums = [(t * g).sum(axes) for t in _taps(x, weight, *geometry).values()]
-        return jnp.stack(sums, -1).reshape(weight.shape)
     if groups > 1 or not on_cpu():
         w = jax.ShapeDtypeStruct(weight.shape, weight.dtype)
         return jax.linear_transpose(lambda w: _lax(x, w, *geometry, groups), w)(g)[0]

@@ -8,9 +8,14 @@ from rustorch.errors import IndexOutOfRangeError, RustorchRuntimeError, wrap_dim
 def outside(index, size: int, negative: bool = False):
     """The first of the NumPy integers ``index`` outside [0, size) (or [-size, size)); None if all are inside."""
     low = -size if negative else 0
-    if index.size == 0 or low <= int(index.min()) and int(index.max()) < size:
+    if index.size == 0 or _highest(index) < size or low <= int(index.min()) and int(index.max()) < size:
         return None
     return int(index[(index < low) | (index >= size)].flat[0])
+
+
+def _highest(index) -> int:
+    """The maximum, where negative numbers are the largest: one pass tells that all are inside."""
+    return int((index.view(f"u{index.itemsize}") if index.dtype.kind == "i" else index).max())
 
 
 def check_index(index, input, dim: int, error=RustorchRuntimeError, negative: bool = False, name: str = "") -> None:
@@ -37,6 +42,8 @@ def check_flat(index, size: int) -> None:
 
 def check_classes(target, classes: int, ignored: int) -> None:
     """Raise unless ``target`` holds class numbers or ``ignored``."""
+    if target.size == 0 or _highest(target) < classes:
+        return
     bad = outside(target[target != ignored], classes)
     if bad is not None:
         raise IndexOutOfRangeError(f"Target {bad} is out of bounds.")

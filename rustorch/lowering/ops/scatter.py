@@ -11,12 +11,15 @@ from jax import lax
 from rustorch import dtypes
 from rustorch.errors import DTypeError, IndexOutOfRangeError, RustorchRuntimeError, ShapeMismatchError, check, wrap_dim
 from rustorch.lowering.ops import _known as known
-from rustorch.lowering.ops.gather import check_index, narrow, wrapped
+from rustorch.lowering.ops.gather import check_index, flat_places, narrow, wrapped
 from rustorch.lowering.promote import cast, dtype_of, is_number
 from rustorch.lowering.table import Number, op
 from rustorch.lowering.template import ARRAY
 
 _IN = "promise_in_bounds"  # XLA itself drops updates that fall outside
+_ELEMENTS = lax.ScatterDimensionNumbers(
+    update_window_dims=(), inserted_window_dims=(0,), scatter_dims_to_operand_dims=(0,)
+)
 
 
 def _places(input, dim, index):
@@ -81,12 +84,11 @@ def scatter(input, dim: int, index, src: Number = None, *, reduce=None, value: N
     src = value if src is None else src
     input, dim, index, src, lift = _prepared(input, dim, index, src, "scatter")
     if index.size:
-        at = input.at[_places(input, dim, index)]
         if reduce is None:
             # Declared unique for the sake of the derivative: PyTorch's, too, ignores repeats.
-            input = at.set(src, mode=_IN, unique_indices=True)
+            input = _put(lax.scatter, input, dim, index, src, unique_indices=True)
         elif reduce == "add":
-            input = (at.max if input.dtype == bool else at.add)(src, mode=_IN)
+            input = _add(input, dim, index, src)
         elif reduce == "multiply":
             input = _combine(input, dim, index, src, "prod")
         else:
@@ -114,10 +116,13 @@ def _(input, dim, index, src):
 
 
 def _add(input, dim, index, src):
-    places = _places(input, dim, index)
-    if input.dtype == bool:
-        return input.at[places].max(src, mode=_IN)
-    return input.at[places].add(src, mode=_IN)
+    return _put(lax.scatter_max if input.dtype == bool else lax.scatter_add, input, dim, index, src)
+
+
+def _put(how, input, dim, index, src, **options):
+    """Write the elements of ``src`` to the flattened input: without jnp's indexing, which copies updates first."""
+    places = flat_places(input.shape, index, dim, outside=input.size)[..., None]
+    return how(input.reshape(-1), places, src, _ELEMENTS, mode=_IN, **options).reshape(input.shape)
 
 
 @op(inplace=True)
