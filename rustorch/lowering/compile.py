@@ -206,7 +206,6 @@ def run(roots, looked: bool = False) -> None:
 
 def _run_on(device, roots, looked) -> None:
     with LOCK:
-        inline.starts()
         plan = Plan(roots)
         if not plan.nodes:
             return
@@ -286,7 +285,6 @@ class Kept:
         floats = self.floats
         program = self.program
         started = time.perf_counter() if self.is_new else 0.0
-        inline.starts()
         # JAX compiles anew under another default device: the same way at each call.
         with x64(), self.where:
             try:

@@ -29,19 +29,15 @@ from rustorch.lowering.heap import keep_freed_memory
 LARGE = 56 << 20  # bytes: what surely fits in the 64 MiB of an arena
 QUICK = 1.0  # seconds in which a program was compiled that is worth loading again: it takes a tenth of that
 PAUSE = 1.0  # seconds after which a thread is taken to be done
-_last = [get_ident(), -PAUSE]  # the thread that started a program last, and when it was another
-
-
-def starts() -> None:
-    """Note that this thread starts a program."""
-    me = get_ident()
-    if me != _last[0]:
-        _last[:] = me, monotonic()
+_last = [get_ident(), -PAUSE]  # the thread that asked last, and when it was another
 
 
 def is_alone() -> bool:
-    """Has no other thread started a program lately?"""
-    return monotonic() - _last[1] >= PAUSE
+    """Has no other thread asked lately?"""
+    me, now = get_ident(), monotonic()
+    if me != _last[0]:
+        _last[:] = me, now
+    return now - _last[1] >= PAUSE
 
 
 def is_large(program, device) -> bool:
@@ -66,7 +62,7 @@ def for_a_look(program, device):
         and isinstance(program.run, jax.stages.Compiled)
     ):
         program.here = program.run
-        with suppress(Exception):  # what cannot be serialised is not large, and runs beside
+        with suppress(Exception):  # what cannot be serialised, as what calls Python
             program.here = _load(*serialize_executable.serialize(program.run), device, _Inline(device.client))
     return program.here or program.run
 

@@ -101,11 +101,12 @@ class Lowered:
             kept = path is not None and time.perf_counter() - started >= MIN_SECONDS
             large = is_large(program, self.device)
             payload = _serialized(program) if kept or large else None
-            if payload is not None:
-                kept = kept and _save(path, payload, large)
-                if large:
-                    program = load(payload, lowered.in_tree, lowered.out_tree, self.device, large)
-            return program, path.name if kept and payload is not None else None
+            if payload is None:
+                return program, None
+            kept = kept and _save(path, payload, large)
+            if large:
+                program = load(payload, lowered.in_tree, lowered.out_tree, self.device, large)
+            return program, path.name if kept else None
 
 
 def _serialized(program) -> bytes | None:

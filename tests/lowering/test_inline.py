@@ -4,7 +4,10 @@ import subprocess
 import sys
 import threading
 
+import jax
+import numpy as np
 import pytest
+from flax import nnx
 
 import rustorch as torch
 from rustorch.eager.recorder import value_of
@@ -79,6 +82,20 @@ def test_who_looks_again_runs_it_himself():
     before = counters()["compiled"]
     assert [value_of(x @ x @ x @ x).is_ready() for _ in range(3)] == [True] * 3
     assert counters()["compiled"] == before
+
+
+class Doubled(nnx.Module):
+    """Calls Python from inside a program."""
+
+    def __call__(self, x):
+        return jax.pure_callback(lambda a: 2 * np.asarray(a), jax.ShapeDtypeStruct(x.shape, x.dtype), x)
+
+
+def test_programs_that_call_python_still_do():
+    double = torch.interop.from_flax(Doubled())
+    with torch.no_grad():
+        found = [double(torch.tensor([1.0, k])).tolist() for k in (1.0, 2.0, 3.0, 4.0)]
+    assert found == [[2.0, 2.0 * k] for k in (1.0, 2.0, 3.0, 4.0)]
 
 
 def test_threads_do_not_wait_for_each_other(large, step):
