@@ -27,7 +27,8 @@ from jax.experimental import serialize_executable
 from rustorch.lowering.heap import keep_freed_memory
 
 LARGE = 56 << 20  # bytes: what surely fits in the 64 MiB of an arena
-QUICK = 1.0  # seconds in which a program was compiled that is worth loading again: it takes a tenth of that
+QUICK = 1.0  # seconds, and ...
+MOST = 1 << 18  # ... bytes of code, up to which loading a program again does not matter (20 ms)
 PAUSE = 1.0  # seconds after which a thread is taken to be done
 _last = [get_ident(), -PAUSE]  # the thread that asked last, and when it was another
 
@@ -42,7 +43,7 @@ def is_alone() -> bool:
 
 def is_large(program, device) -> bool:
     """Does a compiled program allocate a block that only the main thread's arena has room for?"""
-    if device.platform != "cpu" or not keep_freed_memory():
+    if not keep_freed_memory() or not _can_serialize(device):
         return False
     memory = program.memory_analysis()
     if memory is None:
@@ -55,34 +56,57 @@ def for_a_look(program, device):
     """What starts a ``compile.Program`` for somebody who waits: from the second time on itself, in his thread."""
     if device.platform != "cpu" or not is_alone():
         return program.run
-    if (
-        program.here is None
-        and program.runs
-        and program.seconds < QUICK
-        and isinstance(program.run, jax.stages.Compiled)
-    ):
+    if program.here is None and program.runs and isinstance(program.run, (Loaded, jax.stages.Compiled)):
         program.here = program.run
         with suppress(Exception):  # what cannot be serialised, as what calls Python
-            program.here = _load(*serialize_executable.serialize(program.run), device, _Inline(device.client))
+            if (source := _source(program, device)) and len(source[0]) <= MOST:
+                program.here = _load(*source, _Inline(device.client))
     return program.here or program.run
 
 
-def load(payload: bytes, in_tree, out_tree, device, large: bool):
-    """A serialised program; if it is large, it runs in the calling thread once its arguments are there."""
-    tree = payload, in_tree, out_tree, device
-    if not large:
-        return _load(*tree, device.client)
-    here, beside = _load(*tree, _Inline(device.client)), []
+def _source(program, device):
+    """What a program can be loaded from; None where that takes too long."""
+    if isinstance(program.run, Loaded):
+        return program.run.source
+    if program.seconds < QUICK and _can_serialize(device):
+        return *serialize_executable.serialize(program.run), device
+    return None
 
-    def run(*args):
+
+def _can_serialize(device) -> bool:
+    """Is what XLA compiles for a device complete when it is serialised? What JAX took from its own cache is not."""
+    return device.platform == "cpu" and not jax.config.jax_compilation_cache_dir
+
+
+class Loaded:
+    """A program that was loaded, and from what: serialised once more, it would lack its functions."""
+
+    __slots__ = ("run", "source")
+
+    def __init__(self, *source):
+        self.source = source
+        self.run = _load(*source, source[-1].client)
+
+    def __call__(self, *args):
+        return self.run(*args)
+
+
+class Large:
+    """A loaded program that runs in the calling thread once its arguments are there, if that thread is alone."""
+
+    __slots__ = ("here", "beside", "source")
+
+    def __init__(self, *source):
+        self.source = source
+        self.here, self.beside = _load(*source, _Inline(source[-1].client)), None
+
+    def __call__(self, *args):
         if is_alone():
             jax.block_until_ready(args)  # what has to wait, waits in one of XLA's threads, and runs there
-            return here(*args)
-        if not beside:
-            beside.append(_load(*tree, device.client))
-        return beside[0](*args)
-
-    return run
+            return self.here(*args)
+        if self.beside is None:
+            self.beside = _load(*self.source, self.source[-1].client)
+        return self.beside(*args)
 
 
 def _load(payload, in_tree, out_tree, device, client):

@@ -28,7 +28,7 @@ from jax.experimental import serialize_executable
 from rustorch.files import write_whole
 from rustorch.lowering import observe
 from rustorch.lowering.blas import one_thread
-from rustorch.lowering.inline import is_large, load
+from rustorch.lowering.inline import Large, Loaded, is_large
 
 MAX_BYTES = 1 << 30  # of the folder; what was used longest ago goes first
 MIN_SECONDS = 0.3  # what compiles faster is not worth a file
@@ -105,7 +105,7 @@ class Lowered:
                 return program, None
             kept = kept and _save(path, payload, large)
             if large:
-                program = load(payload, lowered.in_tree, lowered.out_tree, self.device, large)
+                program = Large(payload, lowered.in_tree, lowered.out_tree, self.device)
             return program, path.name if kept else None
 
 
@@ -202,7 +202,7 @@ def _load(path: Path, in_tree, out_tree, device):
         return None
     try:
         content = zlib.decompress(_opened(content))
-        program = load(content[1:], in_tree, out_tree, device, content[0] == 1)
+        program = (Large if content[0] else Loaded)(content[1:], in_tree, out_tree, device)
     except Exception:  # whatever is wrong with it, compiling helps
         with suppress(OSError):
             path.unlink()

@@ -65,6 +65,27 @@ def test_large_ones_from_disk(large, step, folder):
     assert (found == expected).all()
 
 
+def test_those_from_disk_are_looked_at_too(folder):
+    """What was loaded is not complete when it is serialised again."""
+    x = torch.ones(8)
+    x.tolist()
+    expected = (x * 3 + 1).sum().item()
+    compiler._cache.clear()
+    before = counters()["loaded"]
+    assert [(x * 3 + 1).sum().item() for _ in range(4)] == [expected] * 4
+    assert counters()["loaded"] == before + 1
+
+
+def test_nothing_is_loaded_again_beside_a_cache_of_jax(large, step, tmp_path):
+    """Nor is what JAX took from its own cache."""
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path))
+    try:
+        step().block_until_ready()
+        assert not step().is_ready()
+    finally:
+        jax.config.update("jax_compilation_cache_dir", None)
+
+
 def test_arguments_are_waited_for(step, monkeypatch):
     step().block_until_ready()
     monkeypatch.setattr(inline, "LARGE", 1 << 20)
