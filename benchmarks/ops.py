@@ -215,7 +215,8 @@ def race(case, size: str, backward: bool, rounds: int) -> dict:
     runs = contestants(case, SIZES[size], backward)
     repeats = {}
     for who, once in runs.items():
-        once(), once()
+        for _ in range(4):  # a program is loaded again when somebody looks at it for the second time
+            once()
         start = time.perf_counter()
         once()
         repeats[who] = max(1, min(200, int(0.02 / (time.perf_counter() - start + 1e-7))))

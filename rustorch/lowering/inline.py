@@ -24,6 +24,7 @@ from time import monotonic
 import jax
 from jax.experimental import serialize_executable
 
+from rustorch.lowering.apart import apart
 from rustorch.lowering.heap import keep_freed_memory
 
 LARGE = 56 << 20  # bytes: what surely fits in the 64 MiB of an arena
@@ -69,7 +70,7 @@ def _source(program, device):
     if isinstance(program.run, Loaded):
         return program.run.source
     if program.seconds < QUICK and _can_serialize(device):
-        return *serialize_executable.serialize(program.run), device
+        return *apart(serialize_executable.serialize, program.run), device
     return None
 
 
@@ -110,7 +111,7 @@ class Large:
 
 
 def _load(payload, in_tree, out_tree, device, client):
-    return serialize_executable.deserialize_and_load(payload, in_tree, out_tree, client, [device])
+    return apart(serialize_executable.deserialize_and_load, payload, in_tree, out_tree, client, [device])
 
 
 class _Inline:

@@ -27,6 +27,7 @@ from jax.experimental import serialize_executable
 
 from rustorch.files import write_whole
 from rustorch.lowering import observe
+from rustorch.lowering.apart import apart
 from rustorch.lowering.blas import one_thread
 from rustorch.lowering.inline import Large, Loaded, is_large
 
@@ -87,7 +88,7 @@ class Lowered:
         lowered, folder = self._lowered, cache_dir()
         with uncollected():
             if "callback" in self.text:  # it would call back into a process that is gone
-                return lowered.compile(options), None
+                return apart(lowered.compile, options), None
             path = None
             if folder is not None:
                 # Arguments that a program does not use are not in its text, but an executable is for calls with them.
@@ -97,7 +98,7 @@ class Lowered:
                 if program is not None:
                     return program, path.name
             started = time.perf_counter()
-            program = lowered.compile(options)
+            program = apart(lowered.compile, options)
             kept = path is not None and time.perf_counter() - started >= MIN_SECONDS
             large = is_large(program, self.device)
             payload = _serialized(program) if kept or large else None

@@ -65,8 +65,11 @@ def _again(program, lowered, device, name, note):
 
 
 def _streams(text: str, work: int) -> bool:
-    """Is it a loop that reads arrays, computes with their elements and writes, and does nothing else?"""
-    return work >= MIN_STREAM and text.count("\n") < 40 and _ON_ELEMENTS.issuperset(_OPERATION.findall(text))
+    """Is it a loop that reads arrays, computes with their elements and writes, and does nothing else? Or pads an array?"""
+    if work < MIN_STREAM or text.count("\n") >= 40:
+        return False
+    found = set(_OPERATION.findall(text))
+    return found <= _ON_ELEMENTS or found == {"constant", "pad"}
 
 
 def _is_tiered(text: str, work: int) -> bool:

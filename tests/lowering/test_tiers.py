@@ -200,11 +200,16 @@ def test_what_has_no_name():
     assert names.of((1, (2,))) != names.of(((1, 2),)) != names.of([1, 2])
 
 
+def _library(x):
+    return pytorch if isinstance(x, pytorch.Tensor) else torch
+
+
 @pytest.mark.parametrize(
     ("make", "streams"),
     [
         (lambda x: x * x.abs(), True), (lambda x: x.sqrt(), True), (lambda x: x * 2.5, False), (lambda x: x.t() + x, False),
         (lambda x: x.sum(), False), (lambda x: x[:8, :8] * x[8:16, :8], False),
+        (lambda x: _library(x).nn.functional.pad(x, (1, 1)), True),
     ],
 )  # fmt: skip
 def test_what_is_one_loop_over_large_arrays(make, streams, compiled, monkeypatch):
