@@ -24,7 +24,7 @@ from rustorch.jit.recording import Recording, Stale
 from rustorch.jit.state import PLAIN, State
 from rustorch.jit.variant import Spliced
 from rustorch.jit.watch import USER, Watch, is_quiet, kind_of
-from rustorch.lowering.persist import uncollected
+from rustorch.lowering.apart import uncollected
 
 MAX_VARIANTS = 16  # recordings kept of one function; the one unused longest goes first
 PATIENCE = 3  # recordings in a row that could not be repeated before the function runs as it is

@@ -8,7 +8,6 @@ programs lie notes, which tell from what a program was recorded where it is, so 
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import os
@@ -16,7 +15,7 @@ import platform
 import re
 import time
 import zlib
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -27,7 +26,7 @@ from jax.experimental import serialize_executable
 
 from rustorch.files import write_whole
 from rustorch.lowering import observe
-from rustorch.lowering.apart import apart
+from rustorch.lowering.apart import apart, uncollected
 from rustorch.lowering.blas import one_thread
 from rustorch.lowering.inline import Large, Loaded, is_large
 
@@ -155,18 +154,6 @@ class Note:
 
 def _note_path(name: str, device) -> Path:
     return cache_dir() / (hashlib.sha256(f"{name} {_toolchain(device)}".encode()).hexdigest() + _NOTE)
-
-
-@contextmanager
-def uncollected():
-    """Scope without garbage collections: tracing makes many objects that live, and each collection visits all."""
-    before = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if before:
-            gc.enable()
 
 
 def _path_of(folder: Path, text: str, device, options) -> Path:
