@@ -1,5 +1,6 @@
 """Programs with much memory run in the calling thread, as do small ones that somebody waits for; all others beside it."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -76,14 +77,23 @@ def test_those_from_disk_are_looked_at_too(folder):
     assert counters()["loaded"] == before + 1
 
 
-def test_nothing_is_loaded_again_beside_a_cache_of_jax(large, step, tmp_path):
-    """Nor is what JAX took from its own cache."""
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path))
-    try:
-        step().block_until_ready()
-        assert not step().is_ready()
-    finally:
-        jax.config.update("jax_compilation_cache_dir", None)
+BESIDE = """
+import rustorch as torch
+from rustorch.eager.recorder import value_of
+from rustorch.lowering import compile, inline
+x = torch.ones(8)
+print([(x * 3).sum().item() for _ in range(4)], {p.here for f in compile._cache.values() for p in f.programs.values()})
+print(inline.is_large(None, value_of(x).device))
+"""
+
+
+def test_nothing_is_loaded_again_beside_a_cache_of_jax(tmp_path):
+    """Nor is what JAX took from its own cache. In a process of its own: JAX does not forget that it had one."""
+    env = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(tmp_path)}
+    run = subprocess.run([sys.executable, "-c", BESIDE], env=env, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    values, large = run.stdout.splitlines()
+    assert values.startswith("[24.0, 24.0, 24.0, 24.0]") and "Loaded" not in values and large == "False"
 
 
 def test_arguments_are_waited_for(step, monkeypatch):
