@@ -31,10 +31,8 @@ def apart(function, *args):
 
 
 def _called(function, args):
-    with (
-        x64(),
-        uncollected(),
-    ):  # a collection would run finalizers, which may wait for the thread that waits for this one
+    # A collection would run finalizers, which may wait for the thread that waits for this one.
+    with x64(), uncollected():
         return function(*args)
 
 

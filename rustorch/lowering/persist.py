@@ -112,7 +112,7 @@ class Lowered:
 def _serialized(program) -> bytes | None:
     """None for a program that cannot be serialised."""
     with suppress(Exception):
-        return serialize_executable.serialize(program)[0]
+        return apart(serialize_executable.serialize, program)[0]
 
 
 @dataclass

@@ -42,8 +42,8 @@ def check_flat(index, size: int) -> None:
 
 def check_classes(target, classes: int, ignored: int) -> None:
     """Raise unless ``target`` holds class numbers or ``ignored``."""
-    if target.size == 0 or _highest(target) < classes:
-        return
-    bad = outside(target[target != ignored], classes)
+    bad = outside(target, classes)
+    if bad is not None:
+        bad = outside(target[target != ignored], classes)
     if bad is not None:
         raise IndexOutOfRangeError(f"Target {bad} is out of bounds.")

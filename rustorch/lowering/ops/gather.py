@@ -54,7 +54,7 @@ def flat_places(shape, index, dim, outside=None):
 
     An index out of range becomes the nearest in range, or ``outside``. One coordinate an element is found faster than all.
     """
-    index = narrow(index, max(math.prod(shape), 1))
+    index = index.astype(np.int32 if math.prod(shape) < 2**31 else np.int64)
     n, number = shape[dim], index.dtype.type
     places = (index if outside is not None else jnp.clip(index, 0, n - 1)) * number(math.prod(shape[dim + 1 :]))
     for d, size in enumerate(index.shape):
