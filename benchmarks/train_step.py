@@ -1,17 +1,20 @@
 """One training step of three models: rustorch eager and traced, PyTorch eager and compiled, flax + optax.
 
-    python benchmarks/train_step.py [--models mlp gpt cnn] [--rounds 7]
+    python benchmarks/train_step.py [--models mlp gpt cnn] [--rounds N]
 
 Same sizes, batches and optimizer (Adam) for all; see ``peers.py``. Every contestant lives in a process
 of its own, since allocator settings and thread pools are per process; the processes take turns, one
 round each, so that a busy machine disturbs all alike. Medians over rounds of the mean step time; the
-ratio is taken round by round. ``flax, kept heap`` is flax with the malloc settings that rustorch makes
-(``rustorch.lowering.heap``), which the reader may want to know.
+ratio is taken round by round. A round of the MLP takes a twentieth of a second, in which the system's
+scheduler decides by a fifth: it has many. ``flax, kept heap`` is flax with the malloc settings that rustorch makes
+(``rustorch.lowering.heap``), which the reader may want to know. ``1 thread`` begins with ``set_num_threads(1)``,
+as small models may; for flax that is ``NPROC=1``.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import statistics
 import subprocess
@@ -22,13 +25,16 @@ MODELS = ("mlp", "gpt", "cnn")
 CONTESTANTS = (
     "rustorch",
     "rustorch traced",
+    "rustorch traced, 1 thread",
     "rustorch, 100 in one",
     "torch",
     "torch.compile",
     "flax",
     "flax, kept heap",
+    "flax, 1 thread",
 )
 STEPS = {"mlp": 200, "gpt": 12, "cnn": 12}
+ROUNDS = {"mlp": 61, "gpt": 7, "cnn": 7}
 
 
 def rustorch_step(name: str):
@@ -62,10 +68,12 @@ def contestant(name: str, who: str):
     import peers
 
     if who.startswith("rustorch"):
-        step = rustorch_step(name)
-        if who == "rustorch traced":
-            import rustorch
+        import rustorch
 
+        if "1 thread" in who:
+            rustorch.set_num_threads(1)
+        step = rustorch_step(name)
+        if "traced" in who:
             step = rustorch.jit.trace(step, fullgraph=True)
         elif who == "rustorch, 100 in one":
             step = in_blocks(step)
@@ -73,6 +81,8 @@ def contestant(name: str, who: str):
     if who.startswith("torch"):
         step = peers.torch_step(name, compiled=who == "torch.compile")
         return step, lambda loss: loss.item()
+    if who == "flax, 1 thread":
+        os.environ["NPROC"] = "1"
     import jax
 
     if who == "flax, kept heap":
@@ -117,11 +127,12 @@ def ask(child, line: str) -> str:
     return child.stdout.readline()
 
 
-def race(name: str, contestants, rounds: int) -> None:
+def race(name: str, contestants, rounds: int | None) -> None:
     """Print one table for a model."""
+    rounds = rounds or ROUNDS[name]
     children, first = {}, {}
     for who in contestants:
-        if "in one" in who and name != "mlp":  # a block of the others takes seconds
+        if ("in one" in who or "1 thread" in who) and name != "mlp":  # for short steps only
             continue
         child = subprocess.Popen([sys.executable, __file__, "--serve", name, who], stdin=subprocess.PIPE,
                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)  # fmt: skip
@@ -131,20 +142,20 @@ def race(name: str, contestants, rounds: int) -> None:
             continue
         children[who], first[who] = child, float(answer[1])
     times = {who: [] for who in children}
-    for _ in range(rounds):
-        for who, child in children.items():
-            times[who].append(float(ask(child, "go")))
+    for k in range(rounds):
+        for who in sorted(children, reverse=k % 2 == 1):  # nobody always comes after the same one
+            times[who].append(float(ask(children[who], "go")))
     memory = {who: float(ask(child, "quit")) for who, child in children.items()}
     for child in children.values():
         child.wait()
     print(f"\n{name}: ms per step, median of {rounds} rounds of {STEPS[name]} steps")
-    print(f"{'':20s} {'step':>8s} {'/ flax':>8s} {'/ torch':>8s} {'first step s':>13s} {'peak MiB':>9s}")
+    print(f"{'':25s} {'step':>8s} {'/ flax':>8s} {'/ torch':>8s} {'first step s':>13s} {'peak MiB':>9s}")
     for who in children:
         ratios = {}
         for peer in ("flax", "torch"):
             pairs = zip(times[who], times.get(peer, []))
             ratios[peer] = statistics.median(a / b for a, b in pairs) if peer in times else float("nan")
-        print(f"{who:20s} {statistics.median(times[who]) * 1e3:8.2f} {ratios['flax']:8.2f} {ratios['torch']:8.2f} "
+        print(f"{who:25s} {statistics.median(times[who]) * 1e3:8.2f} {ratios['flax']:8.2f} {ratios['torch']:8.2f} "
               f"{first[who]:13.1f} {memory[who]:9.0f}")  # fmt: skip
 
 
@@ -152,7 +163,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--models", nargs="+", default=MODELS)
     parser.add_argument("--contestants", nargs="+", default=CONTESTANTS)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, help=f"default: {ROUNDS}")
     parser.add_argument("--serve", nargs=2, metavar=("MODEL", "WHO"))
     args = parser.parse_args()
     if args.serve:

@@ -25,7 +25,7 @@ import jaxlib
 from jax.experimental import serialize_executable
 
 from rustorch.files import write_whole
-from rustorch.lowering import observe
+from rustorch.lowering import observe, threads
 from rustorch.lowering.apart import apart, uncollected
 from rustorch.lowering.blas import one_thread
 from rustorch.lowering.inline import Large, Loaded, is_large
@@ -176,8 +176,7 @@ def _processor() -> tuple:
     lines = ()
     with suppress(OSError), open("/proc/cpuinfo") as f:
         lines = tuple(sorted({line.strip() for line in f if line.startswith(("flags", "Features", "model name"))}))
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return (platform.machine(), platform.processor(), platform.system(), threads, *lines)
+    return (platform.machine(), platform.processor(), platform.system(), threads.count(), *lines)
 
 
 def _load(path: Path, in_tree, out_tree, device):

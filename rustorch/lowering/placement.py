@@ -10,6 +10,7 @@ import numpy as np
 from rustorch.devices import Device
 from rustorch.errors import DeviceError
 from rustorch.lowering.heap import keep_freed_memory
+from rustorch.lowering.threads import starting
 
 _PLATFORM = {"cpu": "cpu", "cuda": "gpu", "tpu": "tpu"}
 
@@ -24,7 +25,8 @@ def devices_of(type: str) -> tuple:
     """The JAX devices of a rustorch device type; empty if the machine has none."""
     keep_freed_memory()  # before JAX starts the threads that would take arenas of their own
     try:
-        return tuple(jax.devices(_PLATFORM[type]))
+        with starting():
+            return tuple(jax.devices(_PLATFORM[type]))
     except RuntimeError:
         return ()
 
