@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import random
 import statistics
 import subprocess
 import sys
@@ -142,8 +143,10 @@ def race(name: str, contestants, rounds: int | None) -> None:
             continue
         children[who], first[who] = child, float(answer[1])
     times = {who: [] for who in children}
-    for k in range(rounds):
-        for who in sorted(children, reverse=k % 2 == 1):  # nobody always comes after the same one
+    order, chance = list(children), random.Random(0)
+    for _ in range(rounds):
+        chance.shuffle(order)  # nobody always comes after the same one
+        for who in order:
             times[who].append(float(ask(children[who], "go")))
     memory = {who: float(ask(child, "quit")) for who, child in children.items()}
     for child in children.values():
