@@ -179,3 +179,34 @@ def test_errors_are_torchs(case):
     with pytest.raises(type(theirs.value)) as ours:
         ERRORS[case](rustorch)
     assert str(ours.value) == str(theirs.value).split("\n")[0]
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8", "bfloat16", "float16"])
+@pytest.mark.parametrize("n", [0, 1, 2, 5])
+def test_powers_of_any_dtype(dtype, n):
+    paths = [[0, 1, 1], [1, 0, 0], [0, 1, 0]]
+    ours, theirs = (
+        lib.linalg.matrix_power(lib.tensor(paths, dtype=getattr(lib, dtype)), n) for lib in (rustorch, torch)
+    )
+    assert str(ours.dtype) == str(theirs.dtype) and ours.tolist() == theirs.tolist()
+
+
+SINGLE_AT_LEAST = {
+    "tensorinv": lambda t, a: t.linalg.tensorinv(a, ind=1),
+    "tensorsolve": lambda t, a: t.linalg.tensorsolve(a, a[0]),
+    "householder_product": lambda t, a: t.linalg.householder_product(a, a[0]),
+    "ormqr": lambda t, a: t.ormqr(a, a[0], a),
+    "lu_solve": lambda t, a: t.linalg.lu_solve(a, t.tensor([1, 2, 3], dtype=t.int32), a),
+    "qr": lambda t, a: t.qr(a),
+    "matrix_power": lambda t, a: t.linalg.matrix_power(a, -1),
+    "geqrf": lambda t, a: t.geqrf(a),
+}
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("name", SINGLE_AT_LEAST)
+def test_16_bits_are_refused_at_once(name, dtype):
+    for lib in (torch, rustorch):
+        a = lib.eye(3, dtype=getattr(lib, dtype))
+        with pytest.raises(RuntimeError):
+            SINGLE_AT_LEAST[name](lib, a)

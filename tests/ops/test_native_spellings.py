@@ -1,6 +1,7 @@
 """Layers and losses by their lower-level signatures: values, gradients and errors against PyTorch."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -117,6 +118,16 @@ def test_embedding_bag():
     check([Call("embedding_bag", (table, _index, _starts, False, 0, False, weights),
                 ours=_first(rustorch.embedding_bag), theirs=_first(torch.embedding_bag))],
           order=1, forward=False)  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean"])
+def test_embedding_bag_of_16_bits_rounds_once(mode):
+    rustorch.manual_seed(0)
+    table, index, starts = rustorch.randn(9, 50).bfloat16(), rustorch.arange(9), rustorch.tensor([0, 7])
+    weights = rustorch.randn(9).bfloat16() if mode == "sum" else None
+    bag = partial(rustorch.nn.functional.embedding_bag, index, offsets=starts, mode=mode)
+    exact = bag(table.double(), per_sample_weights=None if weights is None else weights.double())
+    assert rustorch.equal(bag(table, per_sample_weights=weights), exact.bfloat16())
 
 
 def test_embedding_bag_by_frequency():

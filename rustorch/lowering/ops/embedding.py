@@ -9,6 +9,7 @@ from rustorch.dtypes import int32, int64
 from rustorch.errors import check
 from rustorch.lowering import kernels
 from rustorch.lowering.kernels.graft import graft
+from rustorch.lowering.kernels.sums import wide
 from rustorch.lowering.ops import _known as known
 from rustorch.lowering.ops._nn import layer
 from rustorch.lowering.promote import dtype_of
@@ -117,7 +118,8 @@ def embedding_bag(
         bag = jnp.searchsorted(offsets[:bags], jnp.arange(input.shape[0]), side="right") - 1
     flat = input.reshape(-1)
     padding = _padding(padding_idx, weight.shape[0])
-    counts = jnp.ones(flat.shape, weight.dtype) if padding is None else (flat != padding).astype(weight.dtype)
+    inside = wide(weight.dtype)
+    counts = jnp.ones(flat.shape, inside) if padding is None else (flat != padding).astype(inside)
     # Through the op, so that the table's gradient is the kernel's.
     rows = embedding.lower(flat, weight)
     if scale_grad_by_freq:
@@ -128,11 +130,10 @@ def embedding_bag(
         return jnp.where(best == -jnp.inf, 0, best)
     if per_sample_weights is not None:
         counts = counts * per_sample_weights.reshape(-1)
-    total = jnp.zeros((bags, weight.shape[1]), weight.dtype).at[bag].add(rows * counts[:, None])
-    if mode == "sum":
-        return total
-    size = jnp.zeros(bags, weight.dtype).at[bag].add(counts)
-    return total / jnp.maximum(size, 1)[:, None]
+    total = jnp.zeros((bags, weight.shape[1]), inside).at[bag].add(rows * counts[:, None])
+    if mode == "mean":
+        total /= jnp.maximum(jnp.zeros(bags, inside).at[bag].add(counts), 1)[:, None]
+    return total.astype(weight.dtype)
 
 
 @embedding_bag.known("input")

@@ -26,6 +26,12 @@ def matrix(A, name, argument="A"):
 
 def square(A, name, argument="A", low_precision=False):
     """Raise unless ``A`` holds square floating point matrices."""
+    square_shape(A, name, argument)
+    floating(A, name, low_precision)
+
+
+def square_shape(A, name, argument="A"):
+    """Raise unless ``A`` holds square matrices, of whatever dtype."""
     matrix(A, name, argument)
     if A.shape[-1] != A.shape[-2]:
         raise ShapeMismatchError(
@@ -33,7 +39,6 @@ def square(A, name, argument="A", low_precision=False):
             A.shape,
             A.shape,
         )
-    floating(A, name, low_precision)
 
 
 def same_dtype(A, B, name):

@@ -65,6 +65,7 @@ def qr(A, mode="reduced"):
 def qr_(input, some=True):
     """``input = Q R``; without ``some`` Q is square."""
     matrix(input, "torch.qr", "input")
+    floating(input, "linalg.qr")
     return _qr(input, not some)
 
 

@@ -7,15 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from rustorch.errors import check
-from rustorch.lowering.ops.linalg_checks import square
+from rustorch.lowering.ops.linalg_checks import floating, square, square_shape
 from rustorch.lowering.ops.linalg_solve import LINALG, twice
 from rustorch.lowering.table import op
 
 
 def _power(A, n):
     """``A`` multiplied with itself ``n`` times; negative powers of the inverse."""
-    square(A, "linalg.matrix_power")
+    square_shape(A, "linalg.matrix_power")
     if n < 0:
+        floating(A, "linalg.inv")
         return _power(jnp.linalg.inv(A), -n)
     if n == 0:
         return jnp.broadcast_to(jnp.eye(A.shape[-1], dtype=A.dtype), A.shape)
@@ -55,6 +56,7 @@ matrix_exp = twice(_matrix_exp, "matrix_exp", grad_name="LinalgMatrixExpBackward
 def tensorinv(A, ind=2):
     """The inverse of the linear map from the last dimensions of ``A`` to its first ``ind``."""
     check(ind > 0, "Expected a strictly positive integer for 'ind'")
+    floating(A, "linalg.inv")
     first, last = A.shape[:ind], A.shape[ind:]
     m, n = int(np.prod(first)), int(np.prod(last))
     check(
@@ -67,6 +69,7 @@ def tensorinv(A, ind=2):
 @op(**LINALG, grad_name="ViewBackward0")
 def tensorsolve(A, B, dims=None):
     """X with ``tensordot(A, X, X.ndim) = B``; ``dims`` of A are moved to the end first."""
+    floating(A, "linalg.solve")
     if dims is not None:
         dims = [d % A.ndim for d in dims]
         A = jnp.moveaxis(A, dims, range(A.ndim - len(dims), A.ndim))

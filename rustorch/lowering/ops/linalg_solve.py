@@ -324,6 +324,7 @@ def lu_solve_(input, LU_data, LU_pivots):
 
 
 def _lu_solved(LU, pivots, B, left, conjugate):
+    floating(LU, "linalg.lu_solve")
     if not left:  # X A = B is A^H X^H = B^H
         return adjoint(_lu_solved(LU, pivots, adjoint(B), True, not conjugate))
     n = LU.shape[-1]
@@ -346,6 +347,7 @@ def _lu_solved(LU, pivots, B, left, conjugate):
 def householder_product(A, tau):
     """The first columns of the product of reflections ``1 - tau[i] v[i] v[i]^H``, v in A's columns."""
     matrix(A, "torch.linalg.householder_product", "input")
+    floating(A, "torch.linalg.householder_product")
     rows, columns = A.shape[-2:]
     check(
         rows >= columns,

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from rustorch.lowering.ops.linalg_checks import floating
 from rustorch.lowering.table import Number, op
 
 
@@ -74,6 +75,7 @@ def lobpcg_iterate(A, X, B, K, k: int, steps: Number, tol: Number, largest: bool
         X: (..., m, n) the first guess, n ≥ k.
         steps: at most so many; tol: of the residuals, relative to the norms of A and B.
     """
+    floating(A, "torch.lobpcg")
     sign = 1 if largest else -1
     B, K = (None if M is None else jnp.broadcast_to(M, A.shape) for M in (B, K))
     X = jnp.broadcast_to(X, A.shape[:-1] + X.shape[-1:])

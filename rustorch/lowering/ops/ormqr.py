@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from rustorch.errors import check
-from rustorch.lowering.ops.linalg_checks import adjoint
+from rustorch.lowering.ops.linalg_checks import adjoint, floating
 from rustorch.lowering.promote import dtype_of
 from rustorch.lowering.table import op
 
@@ -39,6 +39,7 @@ def ormqr(input, tau, other, left=True, transpose=False):
     Raises:
         RuntimeError: shapes or dtypes that do not fit.
     """
+    floating(input, "torch.ormqr")
     check(input.ndim >= 2, "torch.ormqr: input must have at least 2 dimensions.")
     check(other.ndim >= 2, "torch.ormqr: other must have at least 2 dimensions.")
     side = "-2" if left else "-1"
