@@ -10,6 +10,7 @@ from jax import lax
 from rustorch import dtypes
 from rustorch.dtypes import FLOATING
 from rustorch.errors import DTypeError, ShapeMismatchError, check, wrap_dim
+from rustorch.lowering.kernels.sums import wide
 from rustorch.lowering.ops._common import length, magnitude
 from rustorch.lowering.ops.matmul import conj, same_dtype
 from rustorch.lowering.promote import cast, dtype_of, result_dtype
@@ -127,7 +128,8 @@ def vecdot(x, y, *, dim=-1):
     """Sums of ``conj(x) * y`` along ``dim``."""
     dtype = result_dtype(x, y)
     d = wrap_dim(dim, max(x.ndim, y.ndim))
-    return (conj(cast(x, dtype)) * cast(y, dtype)).sum(d, dtype=dtype.numpy)
+    inside = wide(dtype.numpy)
+    return (conj(cast(x, dtype)).astype(inside) * cast(y, dtype).astype(inside)).sum(d, dtype=inside).astype(dtype.numpy)
 
 
 @op(method=False, dear=True, grad_name="UnsafeViewBackward0")

@@ -44,10 +44,10 @@ def _check_linear(input, weight, bias):
 def linear(input, weight, bias=None):
     """x Wᵀ + b: ``input`` (..., in), ``weight`` (out, in) or (in), ``bias`` (out) → (..., out)."""
     _check_linear(input, weight, bias)
-    if weight.ndim == 1:
-        y = kernels.linear(input, weight[None])[..., 0]
-    else:
-        y = kernels.linear(input, weight)
+    if weight.ndim == 2 and (bias is None or bias.shape == weight.shape[:1]):
+        return kernels.linear(input, weight, bias)
+    y = kernels.linear(input, jnp.atleast_2d(weight))
+    y = y if weight.ndim == 2 else y[..., 0]
     return y if bias is None else y + bias
 
 

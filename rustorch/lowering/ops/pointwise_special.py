@@ -126,10 +126,14 @@ def _reflected_polygamma(n, x):
     """
     left = x <= 0
     right = lax.polygamma(jnp.full_like(x, n), jnp.where(left, 1 - x, x))
-    angle = math.pi * (x - jnp.round(x))
-    return jnp.where(
-        left, (-1) ** n * right - math.pi ** (n + 1) * _cot_slope(n, jnp.cos(angle) / jnp.sin(angle)), right
-    )
+    return jnp.where(left, (-1) ** n * right - math.pi ** (n + 1) * _cot_slope(n, _cot_pi(x - jnp.round(x))), right)
+
+
+def _cot_pi(x):
+    """``cot(pi x)`` for x from -1/2 to 1/2, exact where it is 0: its polynomials have large coefficients."""
+    near = jnp.abs(x) < 0.25
+    inner = 1 / jnp.tan(math.pi * jnp.where(near, x, 0.25))
+    return jnp.where(near, inner, jnp.sign(x) * jnp.tan(math.pi * (0.5 - jnp.abs(x))))
 
 
 def _cot_slope(n, c):
