@@ -19,6 +19,8 @@ A, B, V, Z, W = X(3, 4), X(4, 5), X(4), X(2, 3, 4), X(2, 4, 3)
 C, D = (X(3, 4) + 1j * X(3, 4)).astype(np.complex64), (X(4, 5) + 1j * X(4, 5)).astype(np.complex64)
 N = RNG.integers(-5, 5, (4, 5))
 
+A16, V16 = np.random.default_rng(3).standard_normal((20, 30)), np.random.default_rng(4).standard_normal(30)
+
 PRODUCTS = [
     ("mm", (A, B), {}),
     ("mm", (C, D), {}),
@@ -109,3 +111,25 @@ def test_shapes_of_a_failed_product_can_be_read():
     with pytest.raises(rustorch.errors.ShapeMismatchError) as e:
         _z(rustorch, 2, 3) @ _z(rustorch, 4, 5)
     assert tuple(e.value.shape1) == (2, 3) and tuple(e.value.shape2) == (4, 5)
+
+
+SUMS_OF_PRODUCTS = {
+    "vecdot": lambda m, v: rustorch.linalg.vecdot(m, v),
+    "linear": lambda m, v: rustorch.nn.functional.linear(m, m, v[:20]),
+    "linear of a vector": lambda m, v: rustorch.nn.functional.linear(m, v),
+    "addr": lambda m, v: rustorch.addr(m, v[:20], v, beta=0.6, alpha=0.2),
+    "addmm": lambda m, v: rustorch.addmm(v[:20], m, m.t(), beta=0.6, alpha=0.2),
+    "einsum": lambda m, v: rustorch.einsum("ij->i", m),
+    "einsum of two": lambda m, v: rustorch.einsum("ij,j->i", m, v),
+    "mv": lambda m, v: m @ v,
+}
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("name", SUMS_OF_PRODUCTS)
+def test_16_bits_are_rounded_once(name, dtype):
+    dtype = getattr(rustorch, dtype)
+    m, v = (rustorch.from_numpy(3 * x).to(dtype) for x in (A16, V16))
+    exact = SUMS_OF_PRODUCTS[name](m.double(), v.double())
+    once = rustorch.finfo(dtype).eps / 2 * exact.abs() + 2e-5
+    assert ((SUMS_OF_PRODUCTS[name](m, v).double() - exact).abs() <= once).all()

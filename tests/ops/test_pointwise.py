@@ -251,3 +251,10 @@ def test_errors(case):
         call(rustorch, *case)
     said, expected = str(ours.value).split("\n")[0], str(theirs.value).split("\n")[0]
     assert said[:40] == expected[:40], f"{said!r} instead of {expected!r}"
+
+
+@pytest.mark.parametrize("n", range(1, 7))
+def test_polygamma_at_half_integers(n):
+    x = np.arange(-9.5, 0, dtype=np.float32)
+    exact = torch.special.polygamma(n, torch.tensor(x).double()).numpy()
+    np.testing.assert_allclose(rustorch.special.polygamma(n, rustorch.tensor(x)).numpy(), exact, rtol=1e-5)

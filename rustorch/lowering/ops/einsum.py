@@ -106,7 +106,7 @@ def einsum(equation, operands):
     ):
         kind = jnp.int64  # a label of one operand alone is summed
     equation = ",".join(t for t, _ in parts) + "->" + output
-    return jnp.einsum(equation, *(x for _, x in parts), preferred_element_type=kind)
+    return jnp.einsum(equation, *(x for _, x in parts), preferred_element_type=wide(kind)).astype(kind)
 
 
 def _without_ellipsis(parts, output):
@@ -129,7 +129,9 @@ def vecdot(x, y, *, dim=-1):
     dtype = result_dtype(x, y)
     d = wrap_dim(dim, max(x.ndim, y.ndim))
     inside = wide(dtype.numpy)
-    return (conj(cast(x, dtype)).astype(inside) * cast(y, dtype).astype(inside)).sum(d, dtype=inside).astype(dtype.numpy)
+    return (
+        (conj(cast(x, dtype)).astype(inside) * cast(y, dtype).astype(inside)).sum(d, dtype=inside).astype(dtype.numpy)
+    )
 
 
 @op(method=False, dear=True, grad_name="UnsafeViewBackward0")

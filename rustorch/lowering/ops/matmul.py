@@ -8,6 +8,7 @@ import numpy as np
 from jax import lax
 
 from rustorch.errors import DTypeError, ShapeMismatchError, check
+from rustorch.lowering.ops._common import widened
 from rustorch.lowering.platform import on_cpu
 from rustorch.lowering.promote import broadcast_shape, cast, dtype_of, result_dtype
 from rustorch.lowering.table import Number, op
@@ -352,7 +353,7 @@ def addr(input, vec1, vec2, *, beta: Number = 1, alpha: Number = 1):
     check(vec1.ndim == 1, f"addr: Expected 1-D argument vec1, but got {vec1.ndim}-D")
     check(vec2.ndim == 1, f"addr: Expected 1-D argument vec2, but got {vec2.ndim}-D")
     dtype = result_dtype(input, vec1, vec2)
-    product = cast(vec1, dtype)[:, None] * cast(vec2, dtype)[None, :]
+    product = widened(cast(vec1, dtype))[:, None] * widened(cast(vec2, dtype))[None, :]
     return _mix(beta, _expanded(cast(input, dtype), product.shape), alpha, product)
 
 
