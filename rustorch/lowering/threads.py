@@ -8,7 +8,7 @@ a machine: a thread that has slept is woken 20 µs later, in which a small progr
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _VARIABLE = "NPROC"  # what XLA asks
@@ -48,10 +48,11 @@ def starting():
 
 def _running() -> int:
     """The threads that XLA has started, for whoever it was; 0 if there are none."""
-    try:
-        return sum([task.read_text().startswith(_THREAD) for task in Path("/proc/self/task").glob("*/comm")])
-    except OSError:  # one ended meanwhile, or the system keeps no such list
-        return _started or 0
+    found = 0
+    for task in Path("/proc/self/task").glob("*/comm"):
+        with suppress(OSError):  # it ended meanwhile
+            found += task.read_text().startswith(_THREAD)
+    return found or _started or 0  # some systems have no such list
 
 
 def _cores() -> int:

@@ -11,7 +11,7 @@ from rustorch import dtypes
 from rustorch.dtypes import FLOATING
 from rustorch.errors import DTypeError, ShapeMismatchError, check, wrap_dim
 from rustorch.lowering.kernels.sums import wide
-from rustorch.lowering.ops._common import length, magnitude
+from rustorch.lowering.ops._common import length, magnitude, widened
 from rustorch.lowering.ops.matmul import conj, same_dtype
 from rustorch.lowering.promote import cast, dtype_of, result_dtype
 from rustorch.lowering.table import op
@@ -128,10 +128,8 @@ def vecdot(x, y, *, dim=-1):
     """Sums of ``conj(x) * y`` along ``dim``."""
     dtype = result_dtype(x, y)
     d = wrap_dim(dim, max(x.ndim, y.ndim))
-    inside = wide(dtype.numpy)
-    return (
-        (conj(cast(x, dtype)).astype(inside) * cast(y, dtype).astype(inside)).sum(d, dtype=inside).astype(dtype.numpy)
-    )
+    products = conj(widened(cast(x, dtype))) * widened(cast(y, dtype))
+    return products.sum(d, dtype=products.dtype).astype(dtype.numpy)
 
 
 @op(method=False, dear=True, grad_name="UnsafeViewBackward0")
