@@ -54,9 +54,8 @@ ONLY_SHAPES = RANDOM | FILLED_BY_CHANCE | {"bernoulli", "pca_lowrank", "svd_lowr
 
 
 # Sums of products with cancellation, and recurrences: the error is relative to the largest number, also PyTorch's.
-NORMWISE = (
-    *("cdist", "fft.", "special.hermite", "nn.functional.multi_head_attention_forward", "__rpow__"),
-    "nn.functional.linear_cross_entropy",
+NORMWISE = tuple(
+    "cdist fft. special.hermite nn.functional.multi_head_attention_forward nn.functional.linear_cross_entropy __rpow__".split()
 )
 
 # Which of equal elements they find is not defined; thousands of 16-bit numbers have equal ones among them.

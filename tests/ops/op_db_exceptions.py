@@ -17,10 +17,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("view_as_complex", "float16"): "complex32 is complex64 here",
     ("argsort", "bfloat16"): "where one of thousands of 16-bit numbers goes among its equals is not defined",
     ("argsort", "float16"): "where one of thousands of 16-bit numbers goes among its equals is not defined",
-    (
-        "nn.functional.multi_head_attention_forward",
-        "float16",
-    ): "softmax of products in the thousands, which lie 8 apart",
+    ("nn.functional.multi_head_attention_forward", "float16"): "softmax of products in the thousands, 8 apart",
     ("special.bessel_j0", "float64"): "PyTorch's is off by 2e-7; SciPy's value to the last digits",
     ("special.bessel_y1", "float64"): "PyTorch's is off by 3e-7; SciPy's value to the last digits",
     ("narrow_copy", "errors"): "an IndexError for a dimension out of range, where PyTorch has an assertion of its own",

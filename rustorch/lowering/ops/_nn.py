@@ -8,7 +8,7 @@ from jax import lax
 from rustorch.dtypes import FLOATING
 from rustorch.errors import ArgumentTypeError, ArgumentValueError, RustorchRuntimeError, ShapeMismatchError, check
 from rustorch.lowering.kernels.sums import wide
-from rustorch.lowering.ops._common import length, magnitude
+from rustorch.lowering.ops._common import length, magnitude, widened
 from rustorch.lowering.promote import broadcast_shape, cast, dtype_of, is_number, result_dtype
 from rustorch.lowering.table import op, pointwise, random
 
@@ -39,11 +39,6 @@ def need_float(x, kernel: str) -> None:
     """Raise PyTorch's error for a kernel that integers do not have."""
     if dtype_of(x).kind < FLOATING:
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{dtype_of(x).alias}'")
-
-
-def widened(x):
-    """``x`` in the dtype to compute in: float32 for the 16-bit floats."""
-    return x.astype(wide(x.dtype)) if x.dtype.itemsize == 2 and jnp.issubdtype(x.dtype, jnp.floating) else x
 
 
 def like(value, x):

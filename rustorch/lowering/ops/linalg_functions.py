@@ -8,7 +8,7 @@ import numpy as np
 
 from rustorch.errors import check
 from rustorch.lowering.ops.linalg_checks import floating, square, square_shape
-from rustorch.lowering.ops.linalg_solve import LINALG, twice
+from rustorch.lowering.ops.linalg_solve import LINALG, _inv, twice
 from rustorch.lowering.table import op
 
 
@@ -16,8 +16,7 @@ def _power(A, n):
     """``A`` multiplied with itself ``n`` times; negative powers of the inverse."""
     square_shape(A, "linalg.matrix_power")
     if n < 0:
-        floating(A, "linalg.inv")
-        return _power(jnp.linalg.inv(A), -n)
+        return _power(_inv(A), -n)
     if n == 0:
         return jnp.broadcast_to(jnp.eye(A.shape[-1], dtype=A.dtype), A.shape)
     out = None
@@ -56,14 +55,13 @@ matrix_exp = twice(_matrix_exp, "matrix_exp", grad_name="LinalgMatrixExpBackward
 def tensorinv(A, ind=2):
     """The inverse of the linear map from the last dimensions of ``A`` to its first ``ind``."""
     check(ind > 0, "Expected a strictly positive integer for 'ind'")
-    floating(A, "linalg.inv")
     first, last = A.shape[:ind], A.shape[ind:]
     m, n = int(np.prod(first)), int(np.prod(last))
     check(
         m == n,
         f"Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got {n} != {m}",
     )
-    return jnp.linalg.inv(A.reshape(m, n)).reshape(last + first)
+    return _inv(A.reshape(m, n)).reshape(last + first)
 
 
 @op(**LINALG, grad_name="ViewBackward0")
