@@ -7,6 +7,7 @@ import jax
 from rustorch.eager.convert import mark_exported
 from rustorch.eager.recorder import from_array, value_of
 from rustorch.eager.tensor import Tensor
+from rustorch.lowering.short import at_home
 
 
 def from_jax(array: jax.Array) -> Tensor:
@@ -26,6 +27,6 @@ def from_jax(array: jax.Array) -> Tensor:
 
 def to_jax(t: Tensor) -> jax.Array:
     """The tensor's value as a JAX array, without a copy; the gradient path stays behind."""
-    value = value_of(t)
+    value = at_home(value_of(t))
     mark_exported(t)
     return value

@@ -19,6 +19,7 @@ from rustorch.interop import arrays
 from rustorch.lowering.emit import evaluate
 from rustorch.lowering.placement import x64
 from rustorch.lowering.plan import Plan
+from rustorch.lowering.short import at_home
 from rustorch.nn.modules.module import Module
 
 
@@ -44,7 +45,7 @@ def _pure(module: Module) -> tuple[Callable, dict]:
     names = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     params = {}
     for name, t in names.items():
-        params[name] = value_of(t)
+        params[name] = at_home(value_of(t))
         mark_exported(t)
 
     def pure_function(params, *args, **kwargs):
@@ -91,7 +92,7 @@ def _evaluate(nodes) -> dict:
     """Values of nodes inside the caller's own trace: no program of ours is started."""
     pending = [n for n in nodes if n.value is None]
     plan = Plan(pending)
-    results = evaluate(plan.steps(), [a.value for a in plan.leaves], plan.numbers, plan.outputs)
+    results = evaluate(plan.steps(), [at_home(a.value) for a in plan.leaves], plan.numbers, plan.outputs)
     out = {plan.nodes[i]: v for i, v in zip(plan.outputs, results)}
     out.update({n: n.value for n in nodes if n.value is not None})
     return out

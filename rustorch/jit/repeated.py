@@ -29,6 +29,7 @@ from rustorch.lowering.emit import evaluate
 from rustorch.lowering.packing import Packing, worth_it
 from rustorch.lowering.placement import x64
 from rustorch.lowering.promote import weak
+from rustorch.lowering.short import reachable
 
 
 class Repeated:
@@ -198,8 +199,11 @@ class Loop:
         is_new = program is None
         if is_new:
             program = self.programs[count] = Program(self._body, v.device, v.size, 0, donate=(0,))
+        state, fixed, batches = [
+            reachable(arrays, program.device) for arrays in (state, [values[k] for k in self.fixed], batches)
+        ]
         with x64():
-            (state, last), each = program.run(state, [values[k] for k in self.fixed], batches, floats, ints)
+            (state, last), each = program.run(state, fixed, batches, floats, ints)
         if is_new:
             observe.compiled(program, f"{count} steps of {v.name}")
         program.runs += 1

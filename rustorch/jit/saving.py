@@ -23,6 +23,7 @@ from rustorch.lowering.emit import evaluate
 from rustorch.lowering.placement import x64
 from rustorch.lowering.platform import platform
 from rustorch.lowering.promote import weak
+from rustorch.lowering.short import at_home
 
 
 def save(m, f, _extra_files=None, *, dynamic_shapes=None, platforms=("cpu", "cuda", "tpu")) -> None:
@@ -192,7 +193,7 @@ class Exported:
             return
         inputs = self.sizes.examples({n: size + 5 for n, size in self.sizes.base.items()})
         with x64():
-            got = program.call(self.arrays[: self.used], [value_of(t) for t in inputs], np.zeros(0, np.int64))
+            got = program.call(self.arrays[: self.used], [at_home(value_of(t)) for t in inputs], np.zeros(0, np.int64))
         given = list(self.given)
         for i, t in zip(self.tensors, inputs):
             given[i] = t

@@ -6,14 +6,14 @@ import threading
 import time
 from array import array
 from collections import OrderedDict
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from itertools import count
 
 import jax
 import numpy as np
 
 from rustorch.graph import ON_TAPE
-from rustorch.lowering import inline, observe
+from rustorch.lowering import inline, observe, short
 from rustorch.lowering.emit import evaluate
 from rustorch.lowering.failure import refuse
 from rustorch.lowering.naming import name_of
@@ -22,6 +22,7 @@ from rustorch.lowering.plan import Plan, is_kept
 from rustorch.lowering.platform import platform
 from rustorch.lowering.promote import weak
 from rustorch.lowering.settings import compiler_options, matmul_precision, settings_key
+from rustorch.lowering.short import reachable
 from rustorch.lowering.tiers import start
 
 MAX_FAMILIES = 1024  # structures kept; the least recently used goes first
@@ -35,13 +36,13 @@ PLATFORMS = {"cpu": "cpu", "cuda": "gpu", "tpu": "tpu"}
 class Program:
     """One program of a family, for these constants and this choice of donated leaves: compiled when it first runs."""
 
-    __slots__ = ("number", "size", "n_outputs", "runs", "seconds", "run", "here", "jitted", "order")
+    __slots__ = ("number", "size", "n_outputs", "runs", "seconds", "run", "here", "jitted", "order", "device")
 
-    def __init__(self, f, device, size, n_outputs, order=(), donate=(), keep_unused=False, about=None):
+    def __init__(self, f, device, size, n_outputs, order=(), donate=(), keep_unused=False, about=None, at=None):
         options = compiler_options(PLATFORMS[device.type])
         self.jitted = jitted(f, PLATFORMS[device.type], options, donate, keep_unused)
-
-        self.run = lambda *args: start(self, args, jax_device(device), options, about)
+        self.device = at or jax_device(device)
+        self.run = lambda *args: start(self, args, self.device, options, about)
         self.here = None  # what starts it in the calling thread
         self.order = order  # of its outputs, as positions among the plan's, where it is another
         self.number = _numbering()
@@ -132,13 +133,16 @@ def _unpack(layout, floats, ints) -> list:
     return out
 
 
-def _build(plan: Plan, family: Family, donated: tuple[tuple[int, int], ...], device, spare=(), packing=None) -> Program:
+def _build(
+    plan: Plan, family: Family, donated: tuple[tuple[int, int], ...], device, spare=(), packing=None, at=None, named=True
+) -> Program:  # fmt: skip
     """A program that writes its outputs into donated leaves: pairs of a leaf and the output that replaces it.
 
     JAX gives a donated buffer to the first output of its shape, and where that is another value than the one that
     replaces it, XLA copies. So the outputs that replace something come first. Outputs in ``spare`` come next: the
     program is given a buffer for each, the last argument of `given`. ``packing``: the forms of the former and the
-    latter, in which they are given and returned.
+    latter, in which they are given and returned. ``at``: a JAX device other than the usual one (`lowering.short`). A program
+    that is ``named`` keeps the plan until it has been compiled.
     """
     steps = plan.steps()
     given_to = [out for _, out in donated] + list(spare)
@@ -170,7 +174,7 @@ def _build(plan: Plan, family: Family, donated: tuple[tuple[int, int], ...], dev
     def about():
         return work(plan.nodes), name_of(plan, layout, tuple(donated.items()), spare, packing)
 
-    return Program(program, device, len(steps), len(outputs), order, given, bool(spare), about)
+    return Program(program, device, len(steps), len(outputs), order, given, bool(spare), about if named else None, at)
 
 
 def work(nodes) -> int:
@@ -212,7 +216,8 @@ def _run_on(device, roots, looked) -> None:
         where = PLATFORMS[device.type]
         if getattr(_state, "interpret", False):
             with x64(), platform(where):
-                _store(plan, evaluate(plan.steps(), [a.value for a in plan.leaves], plan.numbers, plan.outputs))
+                leaves = reachable([a.value for a in plan.leaves], jax_device(device))
+                _store(plan, evaluate(plan.steps(), leaves, plan.numbers, plan.outputs))
             return
         key, family, reason = _family(plan, device)
         donated = plan.heirs(plan.donatable())
@@ -253,21 +258,25 @@ class Kept:
     """A plan's program that is started again and again, on other arrays and numbers.
 
     ``given`` are the buffers of leaves that are overwritten, then one for each output in ``spare``; with ``packing``,
-    in the forms of the one and the other.
+    in the forms of the one and the other. A short one has a thread of its own (`lowering.short`).
     """
 
     def __init__(self, plan: Plan, device, donated: tuple[tuple[int, int], ...], why: str, spare=(), packing=None):
+        usual, at = jax_device(device), short.device_of(plan, device)
         with LOCK:
             _, family, _ = _family(plan, device)
-            key = (donated, tuple(spare), packing and tuple(p.key for p in packing))
-            self.program = family.programs.get(key)
-            self.is_new = self.program is None
-            if self.is_new:
-                self.program = family.programs[key] = _build(plan, family, donated, device, spare, packing)
+
+            def program(at, named=True):
+                key = (donated, tuple(spare), packing and tuple(p.key for p in packing), at)
+                if key not in family.programs:
+                    family.programs[key] = _build(plan, family, donated, device, spare, packing, at, named)
+                return family.programs[key]
+
+            self.program = program(at)
+            self._among_threads = None if at is usual else program(usual, named=False)
             lifted = list(family.lifted)
         self._packing, self._replaced = packing, len(donated) + len(spare)
         self.device, self.size, self.why = device, len(plan.nodes), why
-        self.where = nullcontext() if plan.leaves else jax.default_device(jax_device(device))
         self.floats_then, self.ints_then = _pack(plan.numbers, lifted)
         self.floats, self.ints = self._put(self.floats_then), self._put(self.ints_then)
         self.last: list = []
@@ -282,18 +291,18 @@ class Kept:
                 self.floats, self.last = self._put(self._filled(self.floats_then, changed, True)), new
             if len(new) < len(changed):  # counts of steps always do
                 ints = self._filled(self.ints_then, changed, False)
-        floats = self.floats
-        program = self.program
-        started = time.perf_counter() if self.is_new else 0.0
-        # JAX compiles anew under another default device: the same way at each call.
-        with x64(), self.where:
+        program = self.program if self._among_threads is None or inline.is_alone() else self._among_threads
+        given, kept, (floats, ints) = [reachable(x, program.device) for x in (given, kept, (self.floats, ints))]
+        is_new = not program.runs
+        started = time.perf_counter() if is_new else 0.0
+        with x64():
             try:
                 out = program.run(given, kept, floats, ints)
             except jax.errors.JaxRuntimeError as error:
                 refuse(error, self.device)
                 raise
-        if self.is_new:
-            program.seconds, self.is_new = time.perf_counter() - started, False
+        if is_new:
+            program.seconds = time.perf_counter() - started
             observe.compiled(program, self.why)
         program.runs += 1
         observe.count("dispatched")
@@ -302,7 +311,7 @@ class Kept:
 
     def _put(self, numbers):
         with x64():
-            return jax.device_put(numbers, jax_device(self.device))
+            return jax.device_put(numbers, self.program.device)
 
     def places(self) -> list[int | None]:
         """Where each of the plan's outputs is among those of the program; None for those that it gives with others."""
@@ -357,8 +366,8 @@ def lowered_text(root) -> str:
 
 
 def _call(program, plan, family, donated, device, looked):
-    leaves = plan.leaves
-    run = inline.for_a_look(program, jax_device(device)) if looked else program.run
+    leaves, at = plan.leaves, jax_device(device)
+    run = inline.for_a_look(program, at) if looked else program.run
     floats, ints = _pack(plan.numbers, family.lifted)
     if donated:
         chosen = {i for i, _ in donated}
@@ -366,11 +375,8 @@ def _call(program, plan, family, donated, device, looked):
         kept = [a.value for i, a in enumerate(leaves) if i not in chosen]
     else:
         given, kept = [], [a.value for a in leaves]
-    if leaves:
-        with x64():
-            return run(given, kept, floats, ints)
-    with x64(), jax.default_device(jax_device(device)):
-        return run(given, kept, floats, ints)
+    with x64():
+        return run(reachable(given, at), reachable(kept, at), floats, ints)
 
 
 def _in_order(program: Program, results) -> list:

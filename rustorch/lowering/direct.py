@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
-
-import jax
 
 from rustorch.lowering import observe
 from rustorch.lowering.compile import PLATFORMS, Program
-from rustorch.lowering.placement import jax_device, x64
+from rustorch.lowering.placement import x64
 from rustorch.lowering.settings import settings_key
+from rustorch.lowering.short import reachable
 
 
 class Direct:
@@ -28,8 +26,8 @@ class Direct:
         if is_new:
             program = self.programs[key] = Program(self.body, self.device, self.size, 0)
             started = time.perf_counter()
-        with x64(), nullcontext() if arrays else jax.default_device(jax_device(self.device)):
-            out = program.run(arrays)
+        with x64():
+            out = program.run(reachable(arrays, program.device))
         if is_new:
             program.seconds, program.n_outputs = time.perf_counter() - started, len(out)
             observe.compiled(program, "a compiled function")

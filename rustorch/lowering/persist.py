@@ -25,10 +25,11 @@ import jaxlib
 from jax.experimental import serialize_executable
 
 from rustorch.files import write_whole
-from rustorch.lowering import observe, threads
+from rustorch.lowering import observe
 from rustorch.lowering.apart import apart, uncollected
 from rustorch.lowering.blas import one_thread
 from rustorch.lowering.inline import Large, Loaded, is_large
+from rustorch.lowering.short import threads_of
 
 MAX_BYTES = 1 << 30  # of the folder; what was used longest ago goes first
 MIN_SECONDS = 0.3  # what compiles faster is not worth a file
@@ -74,7 +75,7 @@ class Lowered:
     """A program that JAX has traced, and where its compiled forms are kept."""
 
     def __init__(self, jitted, args, device):
-        with uncollected():
+        with uncollected(), jax.default_device(device):  # perhaps none of the arguments is on a device
             self._lowered = jitted.lower(*args)
             self.text = self._lowered.as_text()
         self.device = device
@@ -168,15 +169,15 @@ def _toolchain(device) -> tuple:
     """Everything beside the program that decides about the compiled code."""
     flags = [os.environ.get(name, "") for name in ("XLA_FLAGS", "LIBTPU_INIT_ARGS")]
     where = device.platform, device.device_kind, device.id, device.client.platform_version
-    return (jax.__version__, jaxlib.__version__, *where, *flags, *_processor())
+    return (jax.__version__, jaxlib.__version__, *where, *flags, threads_of(device), *_processor())
 
 
 def _processor() -> tuple:
-    """What tells processors apart that need other machine code, and how many threads XLA has."""
+    """What tells processors apart that need other machine code."""
     lines = ()
     with suppress(OSError), open("/proc/cpuinfo") as f:
         lines = tuple(sorted({line.strip() for line in f if line.startswith(("flags", "Features", "model name"))}))
-    return (platform.machine(), platform.processor(), platform.system(), threads.count(), *lines)
+    return (platform.machine(), platform.processor(), platform.system(), *lines)
 
 
 def _load(path: Path, in_tree, out_tree, device):

@@ -1,8 +1,7 @@
 """How many threads XLA's CPU programs share: one for each core, or what was asked for before XLA started them.
 
-XLA takes the number from the environment when it makes its CPU client, once in a process. Fewer threads are not only for sharing
-a machine: a thread that has slept is woken 20 µs later, in which a small program is done. The traced step of an MLP
-784-128-10 takes 0.75 to 0.85 of its time on one thread, that of a GPT or a CNN 1.5 times as long.
+XLA takes the number from the environment when it makes a CPU client, its usual one once in a process. Fewer threads are not only
+for sharing a machine: `short` has another client with one.
 """
 
 from __future__ import annotations
@@ -31,15 +30,14 @@ def count() -> int:
 
 
 @contextmanager
-def starting():
-    """Scope in which JAX makes its clients: with as many threads as ``count`` says."""
+def starting(number: int | None = None):
+    """Scope in which XLA starts a client with this many threads; without a number its usual one, with as many as ``count`` says."""
     global _started
-    number, before = count(), os.environ.get(_VARIABLE)
-    os.environ[_VARIABLE] = str(number)
+    _started, before = count(), os.environ.get(_VARIABLE)
+    os.environ[_VARIABLE] = str(number or _started)
     try:
         yield
     finally:
-        _started = number
         if before is None:
             del os.environ[_VARIABLE]
         else:
@@ -48,11 +46,13 @@ def starting():
 
 def _running() -> int:
     """The threads that XLA has started, for whoever it was; 0 if there are none."""
+    if _started:
+        return _started
     found = 0
     for task in Path("/proc/self/task").glob("*/comm"):
         with suppress(OSError):  # it ended meanwhile
             found += task.read_text().startswith(_THREAD)
-    return found or _started or 0  # some systems have no such list
+    return found  # some systems have no such list
 
 
 def _cores() -> int:

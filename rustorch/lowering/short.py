@@ -1,0 +1,94 @@
+"""Short programs that run again and again have a thread of XLA's to themselves.
+
+XLA:CPU shares every larger operation between its threads. One that has slept is woken 20 µs later, and several are
+woken and wait in each program: the step of an MLP 784-128-10 takes 0.8 of its time on one thread, that of a GPT 1.5
+times as long. How many threads there are, XLA decides for each of its clients. So there are two: the usual one, and one
+with a single thread, which programs get that take less time than two threads save.
+
+Their results stay with that client, a second JAX device over the same memory, until a program of the other takes them,
+as what NumPy sees of them. Only a program that is kept to be started again goes there, and only from a thread that is
+alone: programs of several threads would wait for one another.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import jax
+import numpy as np
+
+from rustorch.devices import Device
+from rustorch.lowering import threads
+from rustorch.lowering.placement import jax_device
+
+MULTIPLICATIONS = range(3 << 20, 1 << 24)  # in all products of matrices; with fewer, no other thread is woken anyway
+MOST_ELEMENTS = 1 << 21  # of everything computed
+MATRIX_PRODUCTS = frozenset("linear mm bmm mv addmm addmv addbmm baddbmm matmul".split())
+KINDS = frozenset("op pointwise reduction view select alias fill creation random".split())
+_devices: list = []  # the usual CPU device and that of one thread, once there are both
+
+
+def device_of(plan, device: Device):
+    """The JAX device for a program that will run again and again."""
+    usual = jax_device(device)
+    if device.type != "cpu" or not is_short(plan):
+        return usual
+    return one_thread() or usual
+
+
+@cache
+def one_thread():
+    """The device of XLA's client with one thread; None where the usual one has no more, or JAX cannot make it."""
+    usual = jax_device(Device("cpu"))
+    if threads.count() == 1:
+        return None
+    try:
+        from jax._src.lib import xla_client  # not public: it may be gone one day
+
+        with threads.starting(1):
+            made = xla_client.make_cpu_client().devices()[0]
+    except Exception:
+        return None
+    _devices.extend((usual, made))
+    return made
+
+
+def threads_of(device) -> int:
+    """How many threads share a program on a JAX device."""
+    return 1 if device in _devices[1:] else threads.count()
+
+
+def reachable(arrays, device) -> list:
+    """Arrays for a program on ``device``; it waits for those that the other client is still computing."""
+    if device not in _devices:
+        return arrays
+    return [a if isinstance(a, np.ndarray) or device in a.sharding.device_set else np.asarray(a) for a in arrays]
+
+
+def at_home(array):
+    """An array on a device that JAX's users know, in the same memory."""
+    if not _devices or isinstance(array, jax.core.Tracer) or _devices[1] not in array.sharding.device_set:
+        return array
+    return jax.device_put(array, _devices[0])
+
+
+def is_short(plan) -> bool:
+    """Is it done by one thread before several are awake? Not if it may be slow in a way that sizes do not tell."""
+    elements = multiplications = 0
+    for node in plan.nodes:
+        sig = node.sig
+        while sig.op.kind == "vjp":  # a gradient, of any order, costs what its operation does, for each that it gives
+            sig = sig.extra[0]
+        op, results = sig.op, _all(node.aval)
+        if op.kind not in KINDS or op.dear and op.kind != "random" and op.name not in MATRIX_PRODUCTS:
+            return False
+        elements += sum([a.numel for a in results])
+        if op.name in MATRIX_PRODUCTS:
+            n, m, p = sorted([a.numel for a in (*sig.inputs, *_all(sig.aval))])[-3:]
+            # The sides of n x m times m x p are n m, m p and n p.
+            multiplications += round((n * m * p) ** 0.5) * max(1, sum([len(a.shape) > 1 for a in results]))
+    return elements <= MOST_ELEMENTS and multiplications in MULTIPLICATIONS
+
+
+def _all(aval) -> tuple:
+    return aval if type(aval) is tuple else (aval,)
