@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import repeat
 from operator import attrgetter, is_, itemgetter
-from sys import getrefcount, is_finalizing
+from sys import getrefcount
 
 from rustorch.autograd.transforms.tree import unflatten
 from rustorch.eager.nodes import leaf
@@ -109,17 +109,6 @@ class Closed(Variant):
         together = worth_it(state) and not self.looks  # what is looked at on the way has to be an array of its own
         self._gradients.packing = Packing(self._gradients.avals, together)
         return Packing(state, together, [self.kinds[at] for _, at in found.donated])
-
-    def __del__(self, is_finalizing=is_finalizing):
-        # What is kept refers to its keeper, which refers to it; when Python ends nobody will look.
-        if is_finalizing():
-            return
-        keeper = getattr(self, "_keeper", None)
-        if keeper is not None and keeper.forms is not None:
-            keeper.give_back()
-        gradients = getattr(self, "_gradients", None)
-        if gradients is not None:
-            gradients.give_back()
 
     def finish(self, found: Analysis) -> None:
         """Compute what the recorded call left, with the program that later calls will use."""

@@ -84,8 +84,3 @@ class Gradients:
         for (place, _), t in zip(self._mine, self._tensors):
             place.put(given, t)
         guards.know(dict(zip(map(id, self._holders), self._tensors)))
-
-    def give_back(self) -> None:
-        """Let the tensors hold their values themselves."""
-        if self._keeper is not None and self._keeper.forms is not None:
-            self._keeper.give_back()
