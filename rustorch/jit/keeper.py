@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from operator import call
+from weakref import ref
+
 from rustorch.eager.storage import Storage
 from rustorch.lowering.packing import Packing
 
@@ -12,16 +15,22 @@ PAUSE = 16  # ... so many calls leave their state where everybody finds it
 class Keeper:
     """What is behind storages that each call replaces; while nobody looks, calls need not visit them one by one.
 
-    It outlives the function, which must not give anything back when it goes away: a finalizer may run while JAX notes
-    down the Python stack, and if it calls JAX then, JAX counts references wrongly (jaxlib 0.10, Python 3.11).
+    It lives as long as one of them, which may be longer than the function. Nothing is given back when that goes away: a
+    finalizer may run while JAX notes down the Python stack, and if it calls JAX then, JAX counts references wrongly
+    (jaxlib 0.10, Python 3.11).
 
     ``writes``: how often one call writes to each. ``packing``: the forms in which their arrays go from call to call.
     """
 
     def __init__(self, storages: list[Storage], writes: list[int], packing: Packing):
         self.forms = None  # None while the storages hold their values themselves
-        self.storages, self._writes, self.packing = storages, writes, packing
+        self._storages, self._writes, self.packing = [*map(ref, storages)], writes, packing
         self._calls = self._in_vain = self._waiting = 0
+
+    @property
+    def storages(self) -> list[Storage]:
+        """Those that are still there."""
+        return [s for s in map(call, self._storages) if s is not None]
 
     def take(self, forms) -> None:
         """Keep what the storages would get now, after a call that found its nodes its own."""
@@ -55,12 +64,13 @@ class Keeper:
 
     def put(self, forms, calls: int = 1) -> None:
         """Put the results of ``calls`` calls into the storages: their nodes stay, with other values."""
-        give(self.storages, self.packing.unpack(forms), self._writes, calls)
+        give(map(call, self._storages), self.packing.unpack(forms), self._writes, calls)
 
 
 def give(storages, arrays, writes, calls: int = 1) -> None:
-    """Make arrays the values of storages: their nodes stay."""
+    """Make arrays the values of storages, of those that are still there: their nodes stay."""
     for s, array, n in zip(storages, arrays, writes):
-        s.node.value = array
-        s.epoch += 1
-        s.writes += n * calls
+        if s is not None:
+            s.node.value = array
+            s.epoch += 1
+            s.writes += n * calls

@@ -1,7 +1,7 @@
 """Small state, and gradients that nobody looks at, travel together; whoever looks finds what PyTorch would show."""
 
 import gc
-from pathlib import Path
+import sys
 from weakref import ref
 
 import numpy as np
@@ -154,12 +154,48 @@ def test_gradients_outlive_the_function():
     same(plain, job)
 
 
+class Counts:
+    """A traced function and its state, in a cycle, so that a garbage collection ends it."""
+
+    def __init__(self):
+        self.state = [torch.zeros(4) for _ in range(3)]
+        self.step = torch.jit.trace(self.add)
+
+    def add(self, x):
+        for w in self.state:
+            w.add_(x)
+
+
 def test_finalizers_leave_jax_alone():
-    """A collection may interrupt JAX while it notes down the Python stack; jaxlib's references are wrong if JAX is called then."""
-    called = []
-    for path in Path(torch.__file__).parent.rglob("*.py"):
-        called += [path for line in path.read_text().splitlines() if "def __del__" in line or "finalize(" in line]
-    assert not called
+    """While JAX notes down the stack it makes objects; if a collection then calls JAX, references are counted wrongly."""
+    x = torch.ones(4)
+    double = torch.jit.trace(lambda x: x * 2)
+
+    def deep(k):
+        return deep(k - 1) if k else double(x)
+
+    thresholds, seen = gc.get_threshold(), []
+    try:
+        for allocations in range(10, 250, 12):
+            gc.collect()
+            gc.disable()
+            counts = Counts()
+            for _ in range(3):
+                counts.step(x)
+            state = counts.state
+            gc.collect(0)  # what is new is in the second generation now, ...
+            del counts
+            gc.set_threshold(allocations, 0, 1000)  # ... which is collected after so many objects
+            gc.enable()
+            deep(30)
+            gc.set_threshold(*thresholds)
+            gc.collect()
+            assert [w.tolist() for w in state] == [[3.0] * 4] * 3
+            seen.append(sys.getrefcount(deep.__code__))
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.enable()
+    assert len(set(seen[5:])) == 1
 
 
 def test_state_of_several_dtypes():
