@@ -116,7 +116,7 @@ class Closed(Variant):
         if self.program is not None and not self.looks and all(v is not None for v in values):
             given = [copied(values[i]) for i in self.donated]
             if self._packing is not None:
-                given = self._packing.pack(reachable(given, self.program.program.device))
+                given = self._packing.pack(reachable(given, self.program.at))
             out = self.program(
                 given + self._gradients.room(), [v for i, v in enumerate(values) if i not in self._donated]
             )
@@ -174,7 +174,7 @@ class Closed(Variant):
             donated, kept = list(self._pick_donated(arrays)), list(self._pick_kept(arrays))
             arrays = None
             if self._packing is not None:
-                donated = self._packing.pack(reachable(donated, self.program.program.device))
+                donated = self._packing.pack(reachable(donated, self.program.at))
         free = not self.looks and self._gradients.are_free()  # a look may fail: then the old ones stay
         donated += self._gradients.forms() if free else self._gradients.room()
         out = self.program(donated, kept, changed) if self.program is not None else ()

@@ -60,9 +60,10 @@ class Family:
     second time, all do. So a number compiles anew at most twice, whatever its values.
     """
 
-    __slots__ = ("lifted", "baked", "programs", "strikes")
+    __slots__ = ("lifted", "baked", "programs", "strikes", "device")
 
-    def __init__(self, plan: Plan):
+    def __init__(self, plan: Plan, device):
+        self.device = short.device_of(plan, device)  # for a thread that is alone
         self.lifted = _always_lifted(plan)
         self.baked = _bits(plan.numbers, self.lifted)
         self.programs: dict = {}
@@ -141,8 +142,8 @@ def _build(
     JAX gives a donated buffer to the first output of its shape, and where that is another value than the one that
     replaces it, XLA copies. So the outputs that replace something come first. Outputs in ``spare`` come next: the
     program is given a buffer for each, the last argument of `given`. ``packing``: the forms of the former and the
-    latter, in which they are given and returned. ``at``: a JAX device other than the usual one (`lowering.short`). A program
-    that is ``named`` keeps the plan until it has been compiled.
+    latter, in which they are given and returned. ``at``: the JAX device, if it is not the usual one (`lowering.short`).
+    A program that is ``named`` keeps the plan until it has been compiled.
     """
     steps = plan.steps()
     given_to = [out for _, out in donated] + list(spare)
@@ -221,20 +222,21 @@ def _run_on(device, roots, looked) -> None:
             return
         key, family, reason = _family(plan, device)
         donated = plan.heirs(plan.donatable())
-        program = family.programs.get(donated)
+        at = short.device_now(family.device)
+        program = family.programs.get((donated, at))
         if program is None:
-            program = _build(plan, family, donated, device)
+            program = _build(plan, family, donated, device, at=at)
             started = time.perf_counter()
             try:
-                results = _call(program, plan, family, donated, device, looked)
+                results = _call(program, plan, family, donated, looked)
             except BaseException:
                 _cache.pop(key, None)
                 raise
             program.seconds = time.perf_counter() - started
-            family.programs[donated] = program
+            family.programs[donated, at] = program
             observe.compiled(program, reason or "other buffers could be donated")
         else:
-            results = _call(program, plan, family, donated, device, looked)
+            results = _call(program, plan, family, donated, looked)
         _store(plan, _in_order(program, results))
         program.runs += 1
         observe.count("dispatched")
@@ -248,7 +250,7 @@ def _family(plan: Plan, device):
     if family is not None:
         _cache.move_to_end(key)
         return key, family, family.admit(plan)
-    family = _cache[key] = Family(plan)
+    family = _cache[key] = Family(plan, device)
     if len(_cache) > MAX_FAMILIES:
         _cache.popitem(last=False)
     return key, family, "new structure"
@@ -262,19 +264,21 @@ class Kept:
     """
 
     def __init__(self, plan: Plan, device, donated: tuple[tuple[int, int], ...], why: str, spare=(), packing=None):
-        usual, at = jax_device(device), short.device_of(plan, device)
         with LOCK:
             _, family, _ = _family(plan, device)
 
-            def program(at, named=True):
-                key = (donated, tuple(spare), packing and tuple(p.key for p in packing), at)
+            def program(at, named):
+                key = (donated, at, tuple(spare), packing and tuple(p.key for p in packing))
                 if key not in family.programs:
                     family.programs[key] = _build(plan, family, donated, device, spare, packing, at, named)
                 return family.programs[key]
 
-            self.program = program(at)
-            self._among_threads = None if at is usual else program(usual, named=False)
+            at, usual = family.device, jax_device(device)
+            self.programs = {at: program(at, True)}
+            if at is not usual:
+                self.programs[usual] = program(usual, False)
             lifted = list(family.lifted)
+        self.at = at
         self._packing, self._replaced = packing, len(donated) + len(spare)
         self.device, self.size, self.why = device, len(plan.nodes), why
         self.floats_then, self.ints_then = _pack(plan.numbers, lifted)
@@ -291,7 +295,7 @@ class Kept:
                 self.floats, self.last = self._put(self._filled(self.floats_then, changed, True)), new
             if len(new) < len(changed):  # counts of steps always do
                 ints = self._filled(self.ints_then, changed, False)
-        program = self.program if self._among_threads is None or inline.is_alone() else self._among_threads
+        program = self.programs[short.device_now(self.at)]
         given, kept, (floats, ints) = [reachable(x, program.device) for x in (given, kept, (self.floats, ints))]
         is_new = not program.runs
         started = time.perf_counter() if is_new else 0.0
@@ -311,13 +315,14 @@ class Kept:
 
     def _put(self, numbers):
         with x64():
-            return jax.device_put(numbers, self.program.device)
+            return jax.device_put(numbers, self.at)
 
     def places(self) -> list[int | None]:
         """Where each of the plan's outputs is among those of the program; None for those that it gives with others."""
-        order = self.program.order
+        program = self.programs[self.at]
+        order = program.order
         if not order:
-            return list(range(self.program.n_outputs))
+            return list(range(program.n_outputs))
         places = [*range(len(order))]
         if self._packing is not None:
             state, room = self._packing
@@ -353,7 +358,7 @@ def lowered(root):
     """The program that computes one pending node, as JAX lowers it."""
     with LOCK:
         plan = Plan([root])
-        family = Family(plan)
+        family = Family(plan, root.aval.device)
         program = _build(plan, family, (), root.aval.device)
         floats, ints = _pack(plan.numbers, family.lifted)
         with x64():
@@ -365,8 +370,8 @@ def lowered_text(root) -> str:
     return lowered(root).as_text()
 
 
-def _call(program, plan, family, donated, device, looked):
-    leaves, at = plan.leaves, jax_device(device)
+def _call(program, plan, family, donated, looked):
+    leaves, at = plan.leaves, program.device
     run = inline.for_a_look(program, at) if looked else program.run
     floats, ints = _pack(plan.numbers, family.lifted)
     if donated:

@@ -1,13 +1,14 @@
-"""Short programs that run again and again have a thread of XLA's to themselves.
+"""Short training steps have a thread of XLA's to themselves.
 
 XLA:CPU shares every larger operation between its threads. One that has slept is woken 20 µs later, and several are
-woken and wait in each program: the step of an MLP 784-128-10 takes 0.8 of its time on one thread, that of a GPT 1.5
-times as long. How many threads there are, XLA decides for each of its clients. So there are two: the usual one, and one
-with a single thread, which programs get that take less time than two threads save.
+woken and wait in each step: that of an MLP 784-128-10 takes 0.8 of its time on one thread, that of a GPT 1.5 times as
+long. How many threads there are, XLA decides for each of its clients. So there are two: the usual one, and one with a
+single thread, for programs with gradients that take less time than two threads would save. (A product alone, or a few
+in a row, are faster on two: there is nothing between them for which a thread would go to sleep.)
 
 Their results stay with that client, a second JAX device over the same memory, until a program of the other takes them,
-as what NumPy sees of them. Only a program that is kept to be started again goes there, and only from a thread that is
-alone: programs of several threads would wait for one another.
+as what NumPy sees of them. Where several of Python's threads start programs, those would wait for one another: then
+the usual client does all.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import numpy as np
 
 from rustorch.devices import Device
 from rustorch.lowering import threads
-from rustorch.lowering.placement import jax_device
+from rustorch.lowering.inline import is_alone
+from rustorch.lowering.placement import jax_device, x64
 
 MULTIPLICATIONS = range(3 << 20, 1 << 24)  # in all products of matrices; with fewer, no other thread is woken anyway
 MOST_ELEMENTS = 1 << 21  # of everything computed
@@ -29,11 +31,16 @@ _devices: list = []  # the usual CPU device and that of one thread, once there a
 
 
 def device_of(plan, device: Device):
-    """The JAX device for a program that will run again and again."""
+    """The JAX device for a program that a thread starts which is alone."""
     usual = jax_device(device)
     if device.type != "cpu" or not is_short(plan):
         return usual
     return one_thread() or usual
+
+
+def device_now(device):
+    """The JAX device for such a program now."""
+    return device if device not in _devices[1:] or is_alone() else _devices[0]
 
 
 @cache
@@ -66,15 +73,16 @@ def reachable(arrays, device) -> list:
 
 
 def at_home(array):
-    """An array on a device that JAX's users know, in the same memory."""
-    if not _devices or isinstance(array, jax.core.Tracer) or _devices[1] not in array.sharding.device_set:
+    """An array, perhaps of NumPy or traced, on a device that JAX's users know, in the same memory."""
+    if not _devices or isinstance(array, (np.ndarray, jax.core.Tracer)) or _devices[1] not in array.sharding.device_set:
         return array
-    return jax.device_put(array, _devices[0])
+    with x64():
+        return jax.device_put(array, _devices[0])
 
 
 def is_short(plan) -> bool:
-    """Is it done by one thread before several are awake? Not if it may be slow in a way that sizes do not tell."""
-    elements = multiplications = 0
+    """Is it a step that one thread does before several are awake? Not if it may be slow in a way that sizes do not tell."""
+    elements = multiplications = gradients = 0
     for node in plan.nodes:
         sig = node.sig
         while sig.op.kind == "vjp":  # a gradient, of any order, costs what its operation does, for each that it gives
@@ -87,7 +95,8 @@ def is_short(plan) -> bool:
             n, m, p = sorted([a.numel for a in (*sig.inputs, *_all(sig.aval))])[-3:]
             # The sides of n x m times m x p are n m, m p and n p.
             multiplications += round((n * m * p) ** 0.5) * max(1, sum([len(a.shape) > 1 for a in results]))
-    return elements <= MOST_ELEMENTS and multiplications in MULTIPLICATIONS
+            gradients += sig is not node.sig
+    return gradients > 0 and elements <= MOST_ELEMENTS and multiplications in MULTIPLICATIONS
 
 
 def _all(aval) -> tuple:

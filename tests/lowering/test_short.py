@@ -1,4 +1,4 @@
-"""Short traced functions on XLA's client with one thread: which ones, and that nobody sees where their results are."""
+"""Short training steps on XLA's client with one thread: which ones, and that nobody sees where their results are."""
 
 import threading
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(threads.count() == 1, reason="XLA has one thread
 
 
 class Training:
-    """A network whose step is short, and a step of it."""
+    """A network whose step is short, and a step of it; eager too."""
 
     def __init__(self, traced: bool):
         torch.manual_seed(0)
@@ -64,17 +64,19 @@ def test_equal_to_eager(both):
         a, b = [run.call(*run.batch()).item() for run in both]
         assert a == pytest.approx(b, rel=1e-5)
     agree(both)
-    assert where(both[1].call(*both[1].batch())) == 1
 
 
-def test_one_program_a_step(both):
-    traced = both[1]
-    traced.call(*traced.batch())
+@pytest.mark.parametrize("traced", [False, True])
+def test_one_program_a_step(both, traced):
+    run = both[traced]
+    for _ in range(3):
+        loss = run.call(*run.batch())
     before = counters()
     for _ in range(10):
-        traced.call(*traced.batch())
+        loss = run.call(*run.batch())
     after = counters()
     assert after["compiled"] == before["compiled"] and after["dispatched"] == before["dispatched"] + 10
+    assert where(loss) == 1
 
 
 def test_what_others_do_with_results(both):
@@ -130,8 +132,9 @@ def test_for_users_of_jax(both):
 def test_functions_of_several_threads_share_all_of_xlas():
     model = torch.nn.Sequential(torch.nn.Linear(784, 128), torch.nn.ReLU(), torch.nn.Linear(128, 10))
     x = torch.ones(64, 784)
-    call = torch.jit.trace(lambda x: model(x).relu().detach())
+    call = torch.jit.trace(lambda x: torch.autograd.grad(model(x).square().sum(), [model[0].weight])[0])
     expected = call(x).numpy()
+    assert where(call(x)) == 1
     found = []
 
     def work():
@@ -144,33 +147,26 @@ def test_functions_of_several_threads_share_all_of_xlas():
         w.start()
     for w in workers:
         w.join()
-    assert len(found) == 6 and 0 in {at for at, _ in found}
+    assert [at for at, _ in found] == [0] * 6
     for _, y in found:
         np.testing.assert_allclose(y, expected, rtol=1e-6)
 
 
-def _is_short(make) -> bool:
-    t = make()
-    return short.is_short(Plan([t._storage.node]))
-
-
-def _gradient(rows: int):
+def _gradient(rows: int, f=torch.square):
     x, w = torch.ones(rows, 784, requires_grad=True), torch.ones(96, 784, requires_grad=True)
-    return torch.autograd.grad(F.linear(x, w).square().sum(), [x, w])[1]
+    return torch.autograd.grad(f(F.linear(x, w)).sum(), [x, w])[1]
 
 
 @pytest.mark.parametrize(
     "make, expected",
     [
-        (lambda: torch.ones(64, 784) @ torch.ones(784, 128), True),
-        (lambda: F.linear(torch.ones(64, 784), torch.ones(128, 784), torch.ones(128)).relu(), True),
-        (lambda: torch.ones(64, 64) @ torch.ones(64, 64), False),  # no thread is woken for it
-        (lambda: torch.ones(512, 512) @ torch.ones(512, 512), False),  # two threads are faster
-        (lambda: torch.ones(64, 784) @ torch.ones(784, 128).sort().values, False),  # takes nobody knows how long
-        (lambda: (torch.ones(64, 784) @ torch.ones(784, 128)).sum() + torch.ones(1 << 22).sum(), False),
         (lambda: _gradient(64), True),
-        (lambda: _gradient(128), False),  # its own product, and those for both factors
+        (lambda: _gradient(128), False),  # its own product, and those for both factors: two threads are faster
+        (lambda: _gradient(8), False),  # no thread is woken for it
+        (lambda: _gradient(64, lambda y: y.sort(0).values), False),  # takes nobody knows how long
+        (lambda: _gradient(64, lambda y: y * torch.ones(1 << 22).sum()), False),
+        (lambda: F.linear(torch.ones(64, 784), torch.ones(128, 784), torch.ones(128)).relu(), False),  # no gradient
     ],
 )
 def test_which_are_short(make, expected):
-    assert _is_short(make) is expected
+    assert short.is_short(Plan([make()._storage.node])) is expected
