@@ -51,6 +51,7 @@ def test_the_namespace_is_torchs():
         lambda f, x: f.rrelu(x, 0.2, 0.4),
         lambda f, x: f.softmax(x, 1, dtype=x.dtype),
         lambda f, x: f.softmin(x, -1),
+        lambda f, x: f.softmin((x * 9).abs().to(dtype=x.bool().byte().dtype), -1, dtype=x.dtype),  # -x wraps around
         lambda f, x: f.mse_loss(x, x * 0.5, None, False),
         lambda f, x: f.mse_loss(x, x * 0.5, size_average=False),
         lambda f, x: f.l1_loss(x, x * 0.5, weight=x * x),

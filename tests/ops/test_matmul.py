@@ -133,3 +133,16 @@ def test_16_bits_are_rounded_once(name, dtype):
     exact = SUMS_OF_PRODUCTS[name](m.double(), v.double())
     once = rustorch.finfo(dtype).eps / 2 * exact.abs() + 2e-5
     assert ((SUMS_OF_PRODUCTS[name](m, v).double() - exact).abs() <= once).all()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "bool", "float16"])
+def test_tensordot_keeps_the_dtype_where_it_sums_a_broadcast_dimension(dtype):
+    results = []
+    for lib in (torch, rustorch):
+        a, b = [lib.arange(n).reshape(shape).to(getattr(lib, dtype)) for n, shape in ((1, (1, 1, 1)), (4, (2, 1, 2)))]
+        try:
+            y = lib.tensordot(a + 1, b, dims=((0, 1), (2, 0)))
+            results.append((str(y.dtype).split(".")[1], y.tolist()))
+        except RuntimeError:
+            results.append("refused")
+    assert results[0] == results[1]

@@ -290,10 +290,6 @@ def _rule(kernel, kernel_vjp, sign=1):
     return rule
 
 
-def _softmin(x, axis):
-    return kernels.softmax(-x, axis)
-
-
 @layer(name="softmax", grad_name="SoftmaxBackward0")
 def _softmax(input, dim: int | None = None, _stacklevel: int = 3, dtype=None):
     """eˣ / Σ eˣ along ``dim``; ``dtype`` converts first. Any shape, kept."""
@@ -308,8 +304,8 @@ def _log_softmax(input, dim: int | None = None, _stacklevel: int = 3, dtype=None
 
 @layer(grad_name="SoftmaxBackward0")
 def softmin(input, dim: int | None = None, _stacklevel: int = 3, dtype=None):
-    """``softmax`` of -x along ``dim``. Any shape, kept."""
-    return _along(_softmin, input, dim, dtype, "softmax_kernel_impl")
+    """``softmax`` of -x along ``dim``; ``dtype`` converts -x. Any shape, kept."""
+    return _along(kernels.softmax, -input, dim, dtype, "softmax_kernel_impl")
 
 
 @op(also=("special",))

@@ -147,9 +147,9 @@ def tensordot(a, b, dims=2):
         m, n = a.shape[p], b.shape[q]
         if m != n:
             if m == 1:
-                b = b.sum(q, keepdims=True)
+                b = b.sum(q, keepdims=True, dtype=b.dtype)
             elif n == 1:
-                a = a.sum(p, keepdims=True)
+                a = a.sum(p, keepdims=True, dtype=a.dtype)
             else:
                 raise ShapeMismatchError(
                     f"contracted dimensions need to match, but first has size {m} in dim {p - a.ndim if isinstance(dims, int) else p} and second has size {n} in dim {q}",
