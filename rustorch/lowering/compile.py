@@ -173,15 +173,9 @@ def _build(
     given = (0,) if given_to else ()
 
     def about():
-        return work(plan.nodes), name_of(plan, layout, tuple(donated.items()), spare, packing)
+        return plan.work(), name_of(plan, layout, tuple(donated.items()), spare, packing)
 
     return Program(program, device, len(steps), len(outputs), order, given, bool(spare), about if named else None, at)
-
-
-def work(nodes) -> int:
-    """How many elements the nodes of a graph hold."""
-    avals = [a for node in nodes for a in (node.aval if type(node.aval) is tuple else (node.aval,))]
-    return sum([a.numel for a in avals])
 
 
 def jitted(f, where: str, options, donate=(), keep_unused=False):

@@ -114,6 +114,11 @@ class Plan:
             at = stop
         return steps
 
+    def work(self) -> int:
+        """How many elements are computed."""
+        avals = [a for node in self.nodes for a in (node.aval if type(node.aval) is tuple else (node.aval,))]
+        return sum([a.numel for a in avals])
+
     def heirs(self, leaves) -> tuple[tuple[int, int], ...]:
         """Of these leaves those that an output takes the place of in their storage, with its place among the outputs."""
         place = {at: k for k, at in enumerate(self.outputs)}

@@ -82,21 +82,20 @@ def at_home(array):
 
 def is_short(plan) -> bool:
     """Is it a step that one thread does before several are awake? Not if it may be slow in a way that sizes do not tell."""
-    elements = multiplications = gradients = 0
+    multiplications = gradients = 0
     for node in plan.nodes:
         sig = node.sig
         while sig.op.kind == "vjp":  # a gradient, of any order, costs what its operation does, for each that it gives
             sig = sig.extra[0]
-        op, results = sig.op, _all(node.aval)
+        op = sig.op
         if op.kind not in KINDS or op.dear and op.kind != "random" and op.name not in MATRIX_PRODUCTS:
             return False
-        elements += sum([a.numel for a in results])
         if op.name in MATRIX_PRODUCTS:
             n, m, p = sorted([a.numel for a in (*sig.inputs, *_all(sig.aval))])[-3:]
             # The sides of n x m times m x p are n m, m p and n p.
-            multiplications += round((n * m * p) ** 0.5) * max(1, sum([len(a.shape) > 1 for a in results]))
+            multiplications += round((n * m * p) ** 0.5) * max(1, sum([len(a.shape) > 1 for a in _all(node.aval)]))
             gradients += sig is not node.sig
-    return gradients > 0 and elements <= MOST_ELEMENTS and multiplications in MULTIPLICATIONS
+    return gradients > 0 and multiplications in MULTIPLICATIONS and plan.work() <= MOST_ELEMENTS
 
 
 def _all(aval) -> tuple:
