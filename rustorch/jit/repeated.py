@@ -23,13 +23,10 @@ from rustorch.jit.closed import Closed
 from rustorch.jit.recording import Stale
 from rustorch.jit.sources import Arg, Place, fresh, overwrite
 from rustorch.jit.traced import Traced
-from rustorch.lowering import observe
 from rustorch.lowering.compile import Program
 from rustorch.lowering.emit import evaluate
 from rustorch.lowering.packing import Packing, worth_it
-from rustorch.lowering.placement import x64
 from rustorch.lowering.promote import weak
-from rustorch.lowering.short import reachable
 
 
 class Repeated:
@@ -196,19 +193,10 @@ class Loop:
         state = [values[k] for k, _ in self.pairs]
         batches = [value_of(given[v.sources[k].i]) for k in self.batch]
         program = self.programs.get(count)
-        is_new = program is None
-        if is_new:
-            program = self.programs[count] = Program(self._body, v.device, v.size, 0, donate=(0,))
-        state, fixed, batches = [
-            reachable(arrays, program.device) for arrays in (state, [values[k] for k in self.fixed], batches)
-        ]
-        with x64():
-            (state, last), each = program.run(state, fixed, batches, floats, ints)
-        if is_new:
-            observe.compiled(program, f"{count} steps of {v.name}")
-        program.runs += 1
-        observe.count("dispatched")
-        observe.count("recorded", v.size)
+        if program is None:
+            program = self.programs[count] = Program(self._body, v.device, v.size, donate=(0,))
+        lists = state, [values[k] for k in self.fixed], batches
+        (state, last), each = program.start(lists, (floats, ints), f"{count} steps of {v.name}")
         return state, last, each
 
     def _hand_over(self, given, values: dict, count: int) -> None:

@@ -14,10 +14,11 @@ import ml_dtypes
 import numpy
 import optax
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+from rustorch.lowering.observe import PACKAGE
+
 _STDLIB = sysconfig.get_paths()["stdlib"] + os.sep
 _SITE = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
-_TRUSTED = (_PACKAGE, *[os.path.dirname(m.__file__) + os.sep for m in (jax, jaxlib, ml_dtypes, numpy, optax)])
+_TRUSTED = (PACKAGE, *[os.path.dirname(m.__file__) + os.sep for m in (jax, jaxlib, ml_dtypes, numpy, optax)])
 _PACKAGES = frozenset("rustorch jax jaxlib ml_dtypes numpy optax scipy flax".split())
 
 USER, STDLIB, TRUSTED = "user", "stdlib", "trusted"

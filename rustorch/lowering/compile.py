@@ -38,7 +38,7 @@ class Program:
 
     __slots__ = ("number", "size", "n_outputs", "runs", "seconds", "run", "here", "jitted", "order", "device")
 
-    def __init__(self, f, device, size, n_outputs, order=(), donate=(), keep_unused=False, about=None, at=None):
+    def __init__(self, f, device, size, order=(), donate=(), keep_unused=False, about=None, at=None):
         options = compiler_options(PLATFORMS[device.type])
         self.jitted = jitted(f, PLATFORMS[device.type], options, donate, keep_unused)
         self.device = at or jax_device(device)
@@ -47,9 +47,33 @@ class Program:
         self.order = order  # of its outputs, as positions among the plan's, where it is another
         self.number = _numbering()
         self.size = size
-        self.n_outputs = n_outputs
-        self.runs = 0
+        self.n_outputs = self.runs = 0
         self.seconds = 0.0
+
+    def start(self, lists, numbers, why: str, looked: bool = False):
+        """Run it on lists of arrays and on arrays of numbers, whichever client has them.
+
+        ``why`` it is compiled, if it never ran; ``looked``: the caller waits for its results.
+
+        Raises:
+            OutOfMemoryError, AcceleratorError: as `failure.refuse`.
+        """
+        at, is_new = self.device, not self.runs
+        run = inline.for_a_look(self, at) if looked else self.run
+        began = time.perf_counter() if is_new else 0.0
+        with x64():
+            try:
+                out = run(*[reachable(arrays, at) for arrays in lists], *reachable(numbers, at))
+            except jax.errors.JaxRuntimeError as error:
+                refuse(error, at)
+                raise
+        if is_new:
+            self.seconds, self.n_outputs = time.perf_counter() - began, len(jax.tree.leaves(out))
+            observe.compiled(self, why)
+        self.runs += 1
+        observe.count("dispatched")
+        observe.count("recorded", self.size)
+        return out
 
 
 class Family:
@@ -175,7 +199,7 @@ def _build(
     def about():
         return plan.work(), name_of(plan, layout, tuple(donated.items()), spare, packing)
 
-    return Program(program, device, len(steps), len(outputs), order, given, bool(spare), about if named else None, at)
+    return Program(program, device, len(steps), order, given, bool(spare), about if named else None, at)
 
 
 def jitted(f, where: str, options, donate=(), keep_unused=False):
@@ -196,11 +220,7 @@ def run(roots, looked: bool = False) -> None:
             a = r.aval[0] if type(r.aval) is tuple else r.aval
             by_device.setdefault(a.device, []).append(r)
     for device, group in by_device.items():
-        try:
-            _run_on(device, group, looked)
-        except jax.errors.JaxRuntimeError as error:
-            refuse(error, device)
-            raise
+        _run_on(device, group, looked)
 
 
 def _run_on(device, roots, looked) -> None:
@@ -208,33 +228,34 @@ def _run_on(device, roots, looked) -> None:
         plan = Plan(roots)
         if not plan.nodes:
             return
-        where = PLATFORMS[device.type]
         if getattr(_state, "interpret", False):
-            with x64(), platform(where):
-                leaves = reachable([a.value for a in plan.leaves], jax_device(device))
-                _store(plan, evaluate(plan.steps(), leaves, plan.numbers, plan.outputs))
-            return
+            return _interpret(plan, device)
         key, family, reason = _family(plan, device)
         donated = plan.heirs(plan.donatable())
         at = short.device_now(family.device)
         program = family.programs.get((donated, at))
         if program is None:
-            program = _build(plan, family, donated, device, at=at)
-            started = time.perf_counter()
-            try:
-                results = _call(program, plan, family, donated, looked)
-            except BaseException:
+            program = family.programs[donated, at] = _build(plan, family, donated, device, at=at)
+        lists, numbers = _arguments(plan, family, donated)
+        try:
+            results = program.start(lists, numbers, reason or "other buffers could be donated", looked)
+        except BaseException:
+            if not program.runs:
                 _cache.pop(key, None)
-                raise
-            program.seconds = time.perf_counter() - started
-            family.programs[donated, at] = program
-            observe.compiled(program, reason or "other buffers could be donated")
-        else:
-            results = _call(program, plan, family, donated, looked)
+            raise
         _store(plan, _in_order(program, results))
-        program.runs += 1
-        observe.count("dispatched")
-        observe.count("recorded", len(plan.nodes))
+
+
+def _interpret(plan: Plan, device) -> None:
+    """Run a plan's operations one by one."""
+    at = jax_device(device)
+    with x64(), platform(PLATFORMS[device.type]):
+        try:
+            results = evaluate(plan.steps(), reachable([a.value for a in plan.leaves], at), plan.numbers, plan.outputs)
+        except jax.errors.JaxRuntimeError as error:
+            refuse(error, at)
+            raise
+    _store(plan, results)
 
 
 def _family(plan: Plan, device):
@@ -274,7 +295,7 @@ class Kept:
             lifted = list(family.lifted)
         self.at = at
         self._packing, self._replaced = packing, len(donated) + len(spare)
-        self.device, self.size, self.why = device, len(plan.nodes), why
+        self.why, self._n_outputs = why, len(plan.outputs)
         self.floats_then, self.ints_then = _pack(plan.numbers, lifted)
         self.floats, self.ints = self._put(self.floats_then), self._put(self.ints_then)
         self.last: list = []
@@ -289,23 +310,7 @@ class Kept:
                 self.floats, self.last = self._put(self._filled(self.floats_then, changed, True)), new
             if len(new) < len(changed):  # counts of steps always do
                 ints = self._filled(self.ints_then, changed, False)
-        program = self.programs[short.device_now(self.at)]
-        given, kept, (floats, ints) = [reachable(x, program.device) for x in (given, kept, (self.floats, ints))]
-        is_new = not program.runs
-        started = time.perf_counter() if is_new else 0.0
-        with x64():
-            try:
-                out = program.run(given, kept, floats, ints)
-            except jax.errors.JaxRuntimeError as error:
-                refuse(error, self.device)
-                raise
-        if is_new:
-            program.seconds = time.perf_counter() - started
-            observe.compiled(program, self.why)
-        program.runs += 1
-        observe.count("dispatched")
-        observe.count("recorded", self.size)
-        return out
+        return self.programs[short.device_now(self.at)].start((given, kept), (self.floats, ints), self.why)
 
     def _put(self, numbers):
         with x64():
@@ -313,10 +318,9 @@ class Kept:
 
     def places(self) -> list[int | None]:
         """Where each of the plan's outputs is among those of the program; None for those that it gives with others."""
-        program = self.programs[self.at]
-        order = program.order
+        order = self.programs[self.at].order
         if not order:
-            return list(range(program.n_outputs))
+            return list(range(self._n_outputs))
         places = [*range(len(order))]
         if self._packing is not None:
             state, room = self._packing
@@ -364,18 +368,12 @@ def lowered_text(root) -> str:
     return lowered(root).as_text()
 
 
-def _call(program, plan, family, donated, looked):
-    leaves, at = plan.leaves, program.device
-    run = inline.for_a_look(program, at) if looked else program.run
-    floats, ints = _pack(plan.numbers, family.lifted)
-    if donated:
-        chosen = {i for i, _ in donated}
-        given = [leaves[i].value for i, _ in donated]
-        kept = [a.value for i, a in enumerate(leaves) if i not in chosen]
-    else:
-        given, kept = [], [a.value for a in leaves]
-    with x64():
-        return run(reachable(given, at), reachable(kept, at), floats, ints)
+def _arguments(plan: Plan, family: Family, donated):
+    """What the plan's program is started on: the arrays that it is given and the others, and the numbers."""
+    chosen = {i for i, _ in donated}
+    given = [plan.leaves[i].value for i, _ in donated]
+    kept = [a.value for i, a in enumerate(plan.leaves) if i not in chosen]
+    return (given, kept), _pack(plan.numbers, family.lifted)
 
 
 def _in_order(program: Program, results) -> list:

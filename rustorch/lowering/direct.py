@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
-from rustorch.lowering import observe
 from rustorch.lowering.compile import PLATFORMS, Program
-from rustorch.lowering.placement import x64
 from rustorch.lowering.settings import settings_key
-from rustorch.lowering.short import reachable
 
 
 class Direct:
@@ -22,16 +17,6 @@ class Direct:
     def __call__(self, arrays):
         key = settings_key(self.where)
         program = self.programs.get(key)
-        is_new = program is None
-        if is_new:
-            program = self.programs[key] = Program(self.body, self.device, self.size, 0)
-            started = time.perf_counter()
-        with x64():
-            out = program.run(reachable(arrays, program.device))
-        if is_new:
-            program.seconds, program.n_outputs = time.perf_counter() - started, len(out)
-            observe.compiled(program, "a compiled function")
-        program.runs += 1
-        observe.count("dispatched")
-        observe.count("recorded", self.size)
-        return out
+        if program is None:
+            program = self.programs[key] = Program(self.body, self.device, self.size)
+        return program.start((arrays,), (), "a compiled function")

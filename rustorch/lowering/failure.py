@@ -6,7 +6,7 @@ from rustorch.errors import AcceleratorError, OutOfMemoryError
 
 
 def refuse(error: Exception, device) -> None:
-    """Raise what PyTorch raises where JAX raised ``error``; nothing if PyTorch has no other exception for it.
+    """Raise what PyTorch raises where JAX raised ``error`` on one of its devices; nothing if PyTorch has no other exception for it.
 
     Raises:
         OutOfMemoryError: the device has no room.
@@ -15,5 +15,5 @@ def refuse(error: Exception, device) -> None:
     text = str(error)
     if text.startswith("RESOURCE_EXHAUSTED"):
         raise OutOfMemoryError(text.partition(": ")[2] or text) from error
-    if device.type != "cpu":
+    if device.platform != "cpu":
         raise AcceleratorError(text) from error

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections import Counter, deque
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep  # as code says where it is: perhaps with ".." in it
 
 _counts = {"recorded": 0, "dispatched": 0, "compiled": 0, "loaded": 0, "forced": 0}
 _forced: Counter = Counter()
@@ -40,7 +40,7 @@ def count(name: str, by: int = 1) -> None:
 def user_line() -> str:
     """``file:line`` of the innermost frame outside this package."""
     frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "?"
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import re
 import time
 import zlib
@@ -29,6 +28,8 @@ from rustorch.lowering import observe
 from rustorch.lowering.apart import apart, uncollected
 from rustorch.lowering.blas import one_thread
 from rustorch.lowering.inline import Large, Loaded, is_large
+from rustorch.lowering.processor import description
+from rustorch.lowering.settings import cpu_options
 from rustorch.lowering.short import threads_of
 
 MAX_BYTES = 1 << 30  # of the folder; what was used longest ago goes first
@@ -86,6 +87,8 @@ class Lowered:
     def compiled(self, options=None):
         """The program for a device, and its file's name if it is kept: loaded if some process has compiled it before."""
         lowered, folder = self._lowered, cache_dir()
+        if self.device.platform == "cpu":
+            options = cpu_options(self.text, options)
         with uncollected():
             if "callback" in self.text:  # it would call back into a process that is gone
                 return apart(lowered.compile, options), None
@@ -169,15 +172,7 @@ def _toolchain(device) -> tuple:
     """Everything beside the program that decides about the compiled code."""
     flags = [os.environ.get(name, "") for name in ("XLA_FLAGS", "LIBTPU_INIT_ARGS")]
     where = device.platform, device.device_kind, device.id, device.client.platform_version
-    return (jax.__version__, jaxlib.__version__, *where, *flags, threads_of(device), *_processor())
-
-
-def _processor() -> tuple:
-    """What tells processors apart that need other machine code."""
-    lines = ()
-    with suppress(OSError), open("/proc/cpuinfo") as f:
-        lines = tuple(sorted({line.strip() for line in f if line.startswith(("flags", "Features", "model name"))}))
-    return (platform.machine(), platform.processor(), platform.system(), *lines)
+    return (jax.__version__, jaxlib.__version__, *where, *flags, threads_of(device), *description())
 
 
 def _load(path: Path, in_tree, out_tree, device):

@@ -3,10 +3,14 @@
 import copy
 import cProfile
 import gc
+import os
 import pickle
+import subprocess
+import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -290,3 +294,27 @@ def test_a_profiler_may_listen_too():
     finally:
         profiler.disable()
     assert profiler.getstats()
+
+
+def test_where_the_package_lies_does_not_matter(tmp_path):
+    """A path with ".." in it, and a script beside it in a folder whose name begins with the package's."""
+    (tmp_path / "rustorch").symlink_to(Path(torch.__file__).parent)
+    script = tmp_path / "rustorch-demo" / "step.py"
+    script.parent.mkdir()
+    script.write_text(
+        "import sys\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "import rustorch as torch\n"
+        "assert '..' in torch.__file__, torch.__file__\n"
+        "step = torch.jit.trace(lambda x: (x * 2).sum(), fullgraph=True)\n"
+        "print([step(torch.ones(3)).item() for _ in range(3)])\n"
+        "print(torch.lowering.explain())\n"
+    )
+    run = subprocess.run(
+        [sys.executable, script, f"{script.parent}/.."],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": ""},
+    )
+    assert run.stdout.startswith("[6.0, 6.0, 6.0]"), run.stderr
+    assert f"x {script}:6" in run.stdout
