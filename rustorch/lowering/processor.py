@@ -21,5 +21,14 @@ def description() -> tuple[str, ...]:
 @cache
 def is_wide() -> bool:
     """Does it lose nothing by 512-bit vectors? AMD's with AVX-512; some of Intel's lower their clock for them."""
-    words = {word for line in description() for word in line.split()}
-    return {"AuthenticAMD", "avx512f"} <= words
+    return {"AuthenticAMD", "avx512f"} <= _words()
+
+
+@cache
+def multiplies_bfloat16() -> bool:
+    """Has it instructions for products of bfloat16?"""
+    return not _words().isdisjoint(("avx512_bf16", "amx_bf16"))
+
+
+def _words() -> set[str]:
+    return {word for line in description() for word in line.split()}

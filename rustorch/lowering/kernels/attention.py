@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from ..platform import on_cpu
+from .products import contract, is_native
 from .sums import row_sum, sum_to, wide
 
 
@@ -45,10 +46,9 @@ def log_softmax_vjp(ct, x, axis=-1, *, needs=(True,)):
 
 
 def _batched(a, b, i, j, kind=None):
-    """Contract axis ``i`` of ``a`` with axis ``j`` of ``b``, summed in ``kind``; all leading axes are batch."""
+    """Contract axis ``i`` of ``a`` with axis ``j`` of ``b``, in ``kind``; all leading axes are batch."""
     n = a.ndim
-    batch = tuple(range(n - 2))
-    return lax.dot_general(a, b, (((n + i,), (n + j,)), (batch, batch)), preferred_element_type=kind)
+    return contract(a, b, n + i, n + j, tuple(range(n - 2)), kind)
 
 
 def _weights(q, k, mask, causal, scale):
@@ -86,7 +86,9 @@ def attention(q, k, v, mask=None, keep=None, *, causal=False, scale=None):
     scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
     p = _weights(q, k, mask, causal, scale)
     p = p if keep is None else p * keep
-    if on_cpu():  # 16-bit floats are no faster there, so that the probabilities need not be rounded
+    if on_cpu() and not is_native(
+        q.dtype
+    ):  # then 16-bit floats are no faster, and the probabilities need not be rounded
         return _batched(p, v.astype(p.dtype), -1, -2).astype(q.dtype)
     return _batched(p.astype(q.dtype), v, -1, -2)
 

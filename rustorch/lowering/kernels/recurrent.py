@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from .products import contract
 from .sums import column_sum, wide
 
 
@@ -28,13 +29,9 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _product(a, b, i, j):
-    return lax.dot_general(a, b, (((i,), (j,)), ((), ())))
-
-
 def from_inputs(x, w_ih):
     """What the inputs of all steps add to the gates: (T, N, kH)."""
-    return _product(_rows(x), w_ih, 1, 1).reshape(*x.shape[:-1], w_ih.shape[0])
+    return contract(_rows(x), w_ih, 1, 1).reshape(*x.shape[:-1], w_ih.shape[0])
 
 
 def total_bias(b_ih, b_hh):
@@ -83,13 +80,13 @@ def _weight_gradients(d, x, before, needs):
     """For ``w_ih`` and ``w_hh``: ``d.T @ [x, before]`` as one product where both are needed."""
     d, x, before = _rows(d), _rows(x), _rows(before)
     if needs[0] and needs[1]:
-        both = _product(d, jnp.concatenate([x, before], -1), 0, 0)
+        both = contract(d, jnp.concatenate([x, before], -1), 0, 0)
         return both[:, : x.shape[-1]], both[:, x.shape[-1] :]
-    return tuple(_product(d, each, 0, 0) if need else None for each, need in zip((x, before), needs))
+    return tuple(contract(d, each, 0, 0) if need else None for each, need in zip((x, before), needs))
 
 
 def _input_gradient(d, x, w_ih, need):
-    return _product(_rows(d), w_ih, 1, 0).reshape(x.shape) if need else None
+    return contract(_rows(d), w_ih, 1, 0).reshape(x.shape) if need else None
 
 
 def _bias_gradient(d, bias, need):
@@ -101,14 +98,14 @@ def _bias_gradient(d, bias, need):
 
 def lstm_step(arguments, h, c, w_hh, w_hr=None):
     """The next state, and the activations i, f, g, o (N, 4H), from the inputs' share of the gates."""
-    arguments = (arguments + _product(h, w_hh, 1, 1)).astype(wide(h.dtype))
+    arguments = (arguments + contract(h, w_hh, 1, 1)).astype(wide(h.dtype))
     # The logistic function through tanh (`_sigmoid`), so that all four gates are one pass.
     half, shift = _columns(c.shape[-1], arguments.dtype)
     active = jnp.tanh(arguments * half) * half + shift
     i, f, g, o = jnp.split(active, 4, -1)
     new_c = f * c.astype(f.dtype) + i * g
     new_h = (o * jnp.tanh(new_c)).astype(h.dtype)
-    new_h = new_h if w_hr is None else _product(new_h, w_hr, 1, 1)
+    new_h = new_h if w_hr is None else contract(new_h, w_hr, 1, 1)
     return new_h, new_c.astype(c.dtype), active.astype(h.dtype)
 
 
@@ -152,12 +149,12 @@ def lstm_vjp(ct, out, x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, al
         a = a.astype(wide(a.dtype))
         i, f, g, o = jnp.split(a, 4, -1)
         top = jnp.tanh(cell.astype(i.dtype))
-        dm = dh if w_hr is None else _product(dh, w_hr, 1, 0)
+        dm = dh if w_hr is None else contract(dh, w_hr, 1, 0)
         dc = dc + dm * o * (1 - top * top)
         d = jnp.concatenate([dc * g, dc * before, dc * i, dm * top], -1)
         d = _plus(ct_gate, d) * jnp.where(is_g, 1 - a * a, a * (1 - a))
         d = _zero_unless(live, d.astype(h0.dtype))
-        back = (_plus(dh_by, _product(d, w_hh, 1, 0)), _plus(dc_by, (dc * f).astype(cell.dtype)))
+        back = (_plus(dh_by, contract(d, w_hh, 1, 0)), _plus(dc_by, (dc * f).astype(cell.dtype)))
         return back, (d, dh if keep_h else None)
 
     start = _start(ct_h, h0), _start(ct_c, c0)
@@ -168,7 +165,7 @@ def lstm_vjp(ct, out, x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, al
     dw_hr = None
     if needs[7]:
         o = gates[..., 3 * c0.shape[-1] :]
-        dw_hr = _product(_rows(dh), _rows(o * jnp.tanh(cells)), 0, 0)
+        dw_hr = contract(_rows(dh), _rows(o * jnp.tanh(cells)), 0, 0)
     return _input_gradient(d, x, w_ih, needs[0]), dh0, dc0, dw_ih, dw_hh, db, db, dw_hr
 
 
@@ -178,7 +175,7 @@ def lstm_vjp(ct, out, x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, al
 def gru_step(arguments, h, w_hh, b_hh=None):
     """The next state, and the gates r, z, n and the state's share of n, from the inputs' share of the gates."""
     size, kind = h.shape[-1], wide(h.dtype)
-    share = _product(h, w_hh, 1, 1)
+    share = contract(h, w_hh, 1, 1)
     share = (share if b_hh is None else share + b_hh).astype(kind)
     arguments, q = arguments.astype(kind), share[:, 2 * size :]
     r, z = (_sigmoid(arguments[:, k * size : (k + 1) * size] + share[:, k * size : (k + 1) * size]) for k in (0, 1))
@@ -221,7 +218,7 @@ def gru_vjp(ct, out, x, h0, w_ih, w_hh, b_ih=None, b_hh=None, alive=None, *, rev
         dz = _plus(ez, dh * (h - n)) * z * (1 - z)
         dq = _plus(eq, dn * r)
         di, d = (_zero_unless(live, jnp.concatenate([dr, dz, last], -1).astype(h0.dtype)) for last in (dn, dq))
-        back = (dh * z).astype(h0.dtype) + _product(d, w_hh, 1, 0)
+        back = (dh * z).astype(h0.dtype) + contract(d, w_hh, 1, 0)
         return _plus(by, back), (di, d)
 
     series = (alive, ct_y, tuple(ct_gates), before, tuple(gates))
@@ -237,7 +234,7 @@ def gru_vjp(ct, out, x, h0, w_ih, w_hh, b_ih=None, b_hh=None, alive=None, *, rev
 
 def rnn_step(arguments, h, w_hh, relu=False):
     """The next state from the inputs' share."""
-    a = arguments + _product(h, w_hh, 1, 1)
+    a = arguments + contract(h, w_hh, 1, 1)
     return jnp.where(a > 0, a, jnp.zeros((), a.dtype)) if relu else jnp.tanh(a)
 
 
@@ -262,7 +259,7 @@ def rnn_vjp(ct, out, x, h0, w_ih, w_hh, b_ih=None, b_hh=None, alive=None, *, rel
         live, ct_y, h = at
         dh = _plus(ct_y, dh)
         d = _zero_unless(live, jnp.where(h > 0, dh, 0) if relu else dh * (1 - h * h))
-        return _plus(_rest(live, dh), _product(d, w_hh, 1, 0)), d
+        return _plus(_rest(live, dh), contract(d, w_hh, 1, 0)), d
 
     dh0, d = lax.scan(step, _start(ct[1], h0), (alive, ct[0], y), reverse=not reverse)
     dw_ih, dw_hh = _weight_gradients(d, x, _preceding(h0, y, reverse), needs[2:4])

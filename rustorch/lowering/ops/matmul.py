@@ -8,8 +8,8 @@ import numpy as np
 from jax import lax
 
 from rustorch.errors import DTypeError, ShapeMismatchError, check
+from rustorch.lowering.kernels.products import contract, unrounded
 from rustorch.lowering.ops._common import widened
-from rustorch.lowering.platform import on_cpu
 from rustorch.lowering.promote import broadcast_shape, cast, dtype_of, result_dtype
 from rustorch.lowering.table import Number, op
 
@@ -37,21 +37,16 @@ def _cannot(a, b, rows=None):
     )
 
 
-def dot(a, b, i, j, batch=((), ())):
-    """Contract dimension ``i`` of ``a`` with ``j`` of ``b``; the result keeps their dtype."""
-    return lax.dot_general(a, b, (((i,), (j,)), batch), preferred_element_type=a.dtype)
-
-
 def conj(x):
     return jnp.conj(x) if jnp.iscomplexobj(x) else x
 
 
 def _mm(a, b):
-    return dot(a, b, 1, 0)
+    return contract(a, b, 1, 0)
 
 
 def _bmm(a, b):
-    return dot(a, b, 2, 1, ((0,), (0,)))
+    return contract(a, b, 2, 1, (0,))
 
 
 @op(dear=True)
@@ -66,8 +61,8 @@ def mm(input, mat2):
 
 
 def _mm_grads(needs, ct, a, b):
-    left = dot(ct, conj(b), 1, 1) if needs[0] else None
-    return left, dot(conj(a), ct, 0, 0) if needs[1] else None
+    left = contract(ct, conj(b), 1, 1) if needs[0] else None
+    return left, contract(conj(a), ct, 0, 0) if needs[1] else None
 
 
 mm.vjp(_mm_grads)
@@ -98,9 +93,8 @@ def _check_batches(a, b):
 
 @bmm.vjp
 def _bmm_grads(needs, ct, a, b):
-    batch = ((0,), (0,))
-    left = dot(ct, conj(b), 2, 2, batch) if needs[0] else None
-    return left, dot(conj(a), ct, 1, 1, batch) if needs[1] else None
+    left = contract(ct, conj(b), 2, 2, (0,)) if needs[0] else None
+    return left, contract(conj(a), ct, 1, 1, (0,)) if needs[1] else None
 
 
 @op(dear=True)
@@ -114,7 +108,7 @@ def mv(input, vec):
             vec.shape,
         )
     _mv_dtype(vec, input, vec)
-    return dot(input, vec, 1, 0)
+    return contract(input, vec, 1, 0)
 
 
 def _mv_dtype(input, mat, vec):
@@ -144,14 +138,14 @@ def _check_vectors(a, b):
 def dot_(input, tensor):
     """Sum of products of two vectors."""
     _check_vectors(input, tensor)
-    return dot(input, tensor, 0, 0)
+    return contract(input, tensor, 0, 0)
 
 
 @op
 def vdot(input, other):
     """Sum of products of two vectors, the first conjugated."""
     _check_vectors(input, other)
-    return dot(conj(input), other, 0, 0)
+    return contract(conj(input), other, 0, 0)
 
 
 @op(dear=True, grad_name="UnsafeViewBackward0")
@@ -168,7 +162,7 @@ def inner(input, other):
             other.shape,
         )
     _same_scalar(input, other)
-    return dot(input, other, input.ndim - 1, other.ndim - 1)
+    return contract(input, other, input.ndim - 1, other.ndim - 1)
 
 
 @op(aliases=("ger",), grad_name="MulBackward0")
@@ -184,7 +178,7 @@ def _product(a, b):
     """``matmul`` of any ranks, after the checks."""
     if a.ndim == 1 and b.ndim == 1:
         _check_vectors(a, b)
-        return dot(a, b, 0, 0)
+        return contract(a, b, 0, 0)
     if a.ndim == 2 and b.ndim == 1:
         return mv(a, b)
     if b.ndim == 1:
@@ -195,7 +189,7 @@ def _product(a, b):
                 b.shape,
             )
         same_dtype(a, b)
-        return dot(a, b, a.ndim - 1, 0)
+        return contract(a, b, a.ndim - 1, 0)
     if b.ndim == 2:  # all leading dimensions of ``a`` are rows
         rows = _size(a.shape[:-1])
         if a.shape[-1] != b.shape[0]:
@@ -224,13 +218,12 @@ def _batched(a, b):
         )
     _same_scalar(a, b)
     if a.ndim == 2:  # (n, m) @ (..., m, p): one product over all columns
-        out = jnp.moveaxis(dot(a, b, 1, b.ndim - 2), 0, -2)
+        out = jnp.moveaxis(contract(a, b, 1, b.ndim - 2), 0, -2)
         return out[..., 0, :] if vector else out
     n = len(lead)
     x = jnp.broadcast_to(a, lead + a.shape[-2:])
     y = jnp.broadcast_to(b, lead + b.shape[-2:])
-    batch = tuple(range(n))
-    return dot(x, y, n + 1, n, (batch, batch))
+    return contract(x, y, n + 1, n, tuple(range(n)))
 
 
 def matmul_body(input, other):
@@ -250,13 +243,13 @@ def _matmul_grads(needs, ct, a, b):
         return _mm_grads(needs, ct, a, b)
     if b.ndim == 2 and a.ndim > 2:
         rows = ct.reshape(-1, ct.shape[-1]), a.reshape(-1, a.shape[-1])
-        left = dot(rows[0], conj(b), 1, 1).reshape(a.shape) if needs[0] else None
-        return left, dot(conj(rows[1]), rows[0], 0, 0) if needs[1] else None
+        left = contract(rows[0], conj(b), 1, 1).reshape(a.shape) if needs[0] else None
+        return left, contract(conj(rows[1]), rows[0], 0, 0) if needs[1] else None
     if a.ndim == b.ndim and a.shape[:-2] == b.shape[:-2] and a.ndim > 2:
         n = a.ndim - 2
-        batch = (tuple(range(n)),) * 2
-        left = dot(ct, conj(b), n + 1, n + 1, batch) if needs[0] else None
-        return left, dot(conj(a), ct, n, n, batch) if needs[1] else None
+        batch = tuple(range(n))
+        left = contract(ct, conj(b), n + 1, n + 1, batch) if needs[0] else None
+        return left, contract(conj(a), ct, n, n, batch) if needs[1] else None
     _, pull = jax.vjp(_product, a, b)
     return tuple(conj(g) for g in pull(conj(ct)))
 
@@ -294,12 +287,6 @@ def _expanded(input, shape):
         ) from None  # fmt: skip
 
 
-def _exact(a, b, i, j, batch=((), ())):
-    """``dot`` whose sums are not rounded to 16 bits yet; accelerators round and add in one kernel."""
-    kind = jnp.float32 if on_cpu() and a.dtype in (jnp.float16, jnp.bfloat16) else a.dtype
-    return lax.dot_general(a, b, (((i,), (j,)), batch), preferred_element_type=kind)
-
-
 def _mix(beta, input, alpha, product):
     """``beta * input + alpha * product``; a literal 1 is free, a literal 0 drops ``input``'s NaNs."""
     return _mixed(beta, input.astype(product.dtype), alpha, product).astype(input.dtype)
@@ -327,7 +314,12 @@ def addmm(input, mat1, mat2, *, beta: Number = 1, alpha: Number = 1):
             "self and mat2 must have the same dtype, but got " + f"{dtype_of(input).alias} and {dtype_of(mat2).alias}"
         )
     same_dtype(mat1, mat2)
-    return _mix(beta, _expanded(input, (mat1.shape[0], mat2.shape[1])), alpha, _exact(mat1, mat2, 1, 0))
+    return _mix(
+        beta,
+        _expanded(input, (mat1.shape[0], mat2.shape[1])),
+        alpha,
+        contract(mat1, mat2, 1, 0, kind=unrounded(mat1.dtype)),
+    )
 
 
 @op(dear=True, inplace=True)
@@ -344,7 +336,9 @@ def addmv(input, mat, vec, *, beta: Number = 1, alpha: Number = 1):
             vec.shape,
         )
     _mv_dtype(input, mat, vec)
-    return _mix(beta, jnp.broadcast_to(input, mat.shape[:1]), alpha, _exact(mat, vec, 1, 0))
+    return _mix(
+        beta, jnp.broadcast_to(input, mat.shape[:1]), alpha, contract(mat, vec, 1, 0, kind=unrounded(mat.dtype))
+    )
 
 
 @op(inplace=True)
@@ -365,7 +359,7 @@ def baddbmm(input, batch1, batch2, *, beta: Number = 1, alpha: Number = 1):
             f"Input dtypes must be the same, got: input {_C_NAMES[dtype_of(input).name]}, batch1: {_C_NAMES[dtype_of(batch1).name]}, batch2: {_C_NAMES[dtype_of(batch2).name]}"
         )
     _check_bmm(batch1, batch2)
-    product = _exact(batch1, batch2, 2, 1, ((0,), (0,)))
+    product = contract(batch1, batch2, 2, 1, (0,), unrounded(batch1.dtype))
     return _mix(beta, _expanded(input, product.shape), alpha, product)
 
 
