@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 
+from rustorch.autograd.pieces import settled
 from rustorch.autograd.transforms.push import series
 from rustorch.autograd.transforms.region import is_select, region
 from rustorch.eager.modes import set_grad_enabled
@@ -140,7 +141,7 @@ def _ends(chain: Chain, step):
             grads[out] = ct if out not in grads else node_of(wrap(grads[out]) + wrap(ct))
     ends, wanted = [], set(states)
     for node in (*reversed(nodes), x):
-        ct = grads.pop(node, None)
+        ct = settled(grads.pop(node, None))
         if ct is None or states[node] is None:
             continue
         if not isinstance(states[node], tuple) and states[node] is not MIXED:

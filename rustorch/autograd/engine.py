@@ -10,6 +10,7 @@ from operator import attrgetter
 from rustorch.autograd import chain
 from rustorch.autograd.anomaly import refuse_missing, refuse_nan
 from rustorch.autograd.function_ctx import FREED_MESSAGE
+from rustorch.autograd.pieces import Pieces, is_piece, settled
 from rustorch.autograd.step_hooks import (
     add,
     after_leaf,
@@ -69,7 +70,7 @@ def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=
                 _accumulate(grads, out, ct)
         recorded, ran, shortened = 0, [], False
         for node in reversed(nodes):
-            ct = grads.pop(node, None)
+            ct = settled(grads.pop(node, None))
             if ct is None:
                 continue
             if node.meta is not None:
@@ -100,7 +101,7 @@ def run(outputs, cotangents, *, retain_graph: bool, create_graph: bool, targets=
                     [
                         n
                         for g in (*grads.values(), *found.values())
-                        for n in (g.values() if type(g) is dict else (g,))
+                        for n in (g.values() if type(g) is dict else g.nodes() if type(g) is Pieces else (g,))
                         if type(n) is Node
                     ]
                 )
@@ -149,7 +150,10 @@ def _mul(a: Node, b: Node) -> Node:
 
 def _accumulate(grads, node, ct) -> None:
     have = grads.get(node)
-    grads[node] = ct if have is None else add(have, ct)
+    if type(have) is Pieces:
+        have.total = ct if have.total is None else add(have.total, ct)
+    else:
+        grads[node] = ct if have is None else add(have, ct)
 
 
 def _step(node: Node, ct, wanted, grads) -> None:
@@ -161,6 +165,9 @@ def _step(node: Node, ct, wanted, grads) -> None:
         parts[i] = ct if i not in parts else add(parts[i], ct)
         return
     meta = node.meta
+    if meta is None and is_piece(node) and not local.check_nan:
+        _hold(node, ct, wanted, grads)
+        return
     if meta is None:
         pairs = _pairs(node, ct, wanted)
     else:
@@ -174,6 +181,17 @@ def _step(node: Node, ct, wanted, grads) -> None:
             pairs = after_step(node, ct, pairs)
     for a, g in pairs:
         _accumulate(grads, a, g)
+
+
+def _hold(node: Node, ct, wanted, grads) -> None:
+    """Leave the gradient of a piece until all of its tensor's have come."""
+    (parent,) = node.inputs
+    if parent not in wanted:
+        return
+    have = grads.get(parent)
+    if type(have) is not Pieces:
+        have = grads[parent] = Pieces(have, lambda node, ct: vjp(node, (True,), ct)[0])
+    have.held.append((node, ct))
 
 
 def _pairs(node: Node, ct, wanted):
