@@ -39,18 +39,20 @@ def test_state_of_a_loop_changes_in_place(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "lines, wide",
+    "lines, wide, sixteen",
     [
-        (["vendor_id\t: AuthenticAMD", "flags\t\t: fpu avx2 avx512f avx512bw"], True),
-        (["vendor_id\t: AuthenticAMD", "flags\t\t: fpu avx2"], False),
-        (["vendor_id\t: GenuineIntel", "flags\t\t: fpu avx2 avx512f"], False),
-        (["Features\t: fp asimd"], False),
-        ([], False),
+        (["vendor_id\t: AuthenticAMD", "flags\t\t: fpu avx2 avx512f avx512_bf16"], True, True),
+        (["vendor_id\t: AuthenticAMD", "flags\t\t: fpu avx2"], False, False),
+        (["vendor_id\t: GenuineIntel", "flags\t\t: fpu avx2 avx512f"], False, False),
+        (["vendor_id\t: GenuineIntel", "flags\t\t: fpu avx2 avx512f amx_bf16"], False, True),
+        (["Features\t: fp asimd"], False, False),
+        ([], False, False),
     ],
 )
-def test_which_processors_have_wide_vectors(monkeypatch, lines, wide):
+def test_what_processors_are_good_at(monkeypatch, lines, wide, sixteen):
     monkeypatch.setattr(processor, "description", lambda: ("machine", *lines))
     assert processor.is_wide.__wrapped__() == wide
+    assert processor.multiplies_bfloat16.__wrapped__() == sixteen
 
 
 def test_options_of_every_program(monkeypatch):

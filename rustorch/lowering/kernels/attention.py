@@ -86,9 +86,8 @@ def attention(q, k, v, mask=None, keep=None, *, causal=False, scale=None):
     scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
     p = _weights(q, k, mask, causal, scale)
     p = p if keep is None else p * keep
-    if on_cpu() and not is_native(
-        q.dtype
-    ):  # then 16-bit floats are no faster, and the probabilities need not be rounded
+    if on_cpu() and not is_native(q.dtype):
+        # 16-bit floats are no faster there, so that the probabilities need not be rounded.
         return _batched(p, v.astype(p.dtype), -1, -2).astype(q.dtype)
     return _batched(p.astype(q.dtype), v, -1, -2)
 

@@ -34,6 +34,7 @@ from jax import lax
 
 from ..platform import on_cpu
 from . import depthwise, winograd
+from .products import contract
 from .sums import once, wide
 from .windows import channels_first, channels_last, extent, pad_space, pairs, per_axis, places, tap
 
@@ -64,7 +65,7 @@ def _taps(x, weight, stride, padding, dilation):
 
 
 def _dot(a, b):
-    return lax.dot_general(a, b, (((a.ndim - 1,), (0,)), ((), ())))
+    return contract(a, b, a.ndim - 1, 0)
 
 
 def _pointwise(x, weight, stride, padding, dilation):
@@ -213,6 +214,6 @@ def _rows(g, x, weight, geometry):
     parts = []
     for row in places(window[:-1]):
         part = tap(cols, (*row, 0), out, *down).reshape(-1, cols.shape[-1])
-        parts.append(lax.dot_general(g, part, (((0,), (0,)), ((), ()))))
+        parts.append(contract(g, part, 0, 0))
     dw = jnp.stack(parts, 1).reshape(o, *window, c)
     return dw.transpose(0, dw.ndim - 1, *range(1, dw.ndim - 1))
