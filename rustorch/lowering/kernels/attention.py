@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from ..platform import on_cpu
-from .products import contract, is_native
+from .products import contract
 from .sums import row_sum, sum_to, wide
 
 
@@ -86,8 +86,7 @@ def attention(q, k, v, mask=None, keep=None, *, causal=False, scale=None):
     scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
     p = _weights(q, k, mask, causal, scale)
     p = p if keep is None else p * keep
-    if on_cpu() and not is_native(q.dtype):
-        # 16-bit floats are no faster there, so that the probabilities need not be rounded.
+    if on_cpu():  # PyTorch does not round the probabilities there
         return _batched(p, v.astype(p.dtype), -1, -2).astype(q.dtype)
     return _batched(p.astype(q.dtype), v, -1, -2)
 

@@ -14,11 +14,6 @@ from ..processor import multiplies_bfloat16
 from .sums import wide
 
 
-def is_native(dtype) -> bool:
-    """Is this lowered for a CPU that multiplies such 16-bit numbers as they are?"""
-    return dtype == jnp.bfloat16 and on_cpu() and multiplies_bfloat16()
-
-
 def unrounded(dtype):
     """The dtype of a product to which something is added: accelerators do that in the product's kernel, and round then."""
     return wide(dtype) if on_cpu() else jnp.dtype(dtype)
@@ -31,7 +26,7 @@ def contract(a, b, i, j, batch=(), kind=None):
     """
     kind = a.dtype if kind is None else kind
     summed = kind
-    if is_native(a.dtype):
+    if a.dtype == jnp.bfloat16 and on_cpu() and multiplies_bfloat16():
         summed = wide(a.dtype)
         if i < a.ndim - 1 and a.shape[i] % 2 == 0:
             a, i = _whole_rows(a, i), a.ndim - 1
