@@ -37,6 +37,7 @@ MIN_SECONDS = 0.3  # what compiles faster is not worth a file
 _MAGIC = b"rustorch program 2\n"
 _SUFFIX, _NOTE = ".xla", ".note"
 _FILE = re.compile("[0-9a-f]{64}" + re.escape(_SUFFIX))
+_UNKNOWN = re.compile("No such compile option: '([^']+)'")
 _chosen: list = []  # the folder that set_cache_dir was given
 
 
@@ -91,7 +92,7 @@ class Lowered:
             options = cpu_options(self.text, options)
         with uncollected():
             if "callback" in self.text:  # it would call back into a process that is gone
-                return apart(lowered.compile, options), None
+                return _compile(lowered, options), None
             path = None
             if folder is not None:
                 # Arguments that a program does not use are not in its text, but an executable is for calls with them.
@@ -101,7 +102,7 @@ class Lowered:
                 if program is not None:
                     return program, path.name
             started = time.perf_counter()
-            program = apart(lowered.compile, options)
+            program = _compile(lowered, options)
             kept = path is not None and time.perf_counter() - started >= MIN_SECONDS
             large = is_large(program, self.device)
             payload = _serialized(program) if kept or large else None
@@ -111,6 +112,18 @@ class Lowered:
             if large:
                 program = Large(payload, lowered.in_tree, lowered.out_tree, self.device)
             return program, path.name if kept else None
+
+
+def _compile(lowered, options):
+    """What XLA makes of a program; options that it knows no more, or not yet, are left out, for they change no result."""
+    while True:
+        try:
+            return apart(lowered.compile, options)
+        except jax.errors.JaxRuntimeError as error:
+            named = _UNKNOWN.search(str(error))
+            if named is None or named[1] not in (options or {}):
+                raise
+            options = {name: value for name, value in options.items() if name != named[1]}
 
 
 def _serialized(program) -> bytes | None:

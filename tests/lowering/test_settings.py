@@ -1,5 +1,6 @@
 """The options that programs are compiled with on a CPU."""
 
+import math
 import re
 
 import pytest
@@ -61,3 +62,12 @@ def test_options_of_every_program(monkeypatch):
         assert cpu_options("stablehlo.add", None) == (every or None)
         assert cpu_options("stablehlo.while", None) == LOOP | every
         assert cpu_options("stablehlo.add", QUICK) == every | QUICK
+
+
+def test_an_option_that_xla_has_not(monkeypatch):
+    monkeypatch.setattr(settings, "WIDE", {"xla_cpu_gone": 1, **WIDE, "xla_cpu_gone_too": True})
+    monkeypatch.setattr(settings, "is_wide", lambda: True)
+    x = torch.arange(7.0)
+    assert ((x * 3 + 11).cos() * 5).sum().item() == pytest.approx(
+        sum(math.cos(3 * k + 11) * 5 for k in range(7)), rel=1e-5
+    )
