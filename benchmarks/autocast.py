@@ -16,6 +16,8 @@ import sys
 import time
 from contextlib import nullcontext
 
+from train_step import ask
+
 MODELS = ("mlp", "transformer", "cnn")
 STEPS = 5
 
@@ -33,21 +35,10 @@ def step_of(name: str, dtype: str, torch):
         layers = nn.Embedding(64, 256), nn.TransformerEncoder(layer, 2), nn.Linear(256, 64), nn.Flatten(0, 1)
         model, x, targets = nn.Sequential(*layers), torch.randint(0, 64, (16, 64)), 16 * 64
     else:
-        layers = [
-            nn.Conv2d(3, 32, 3, padding=1),
-            nn.BatchNorm2d(32),
-            nn.ReLU(),
-            nn.Conv2d(32, 64, 3, 2, 1),
-            nn.BatchNorm2d(64),
-        ]
-        layers += [
-            nn.ReLU(),
-            nn.Conv2d(64, 64, 3, padding=1),
-            nn.ReLU(),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            nn.Linear(64, 64),
-        ]
+        first = nn.Conv2d(3, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU()
+        second = nn.Conv2d(32, 64, 3, 2, 1), nn.BatchNorm2d(64), nn.ReLU()
+        third = nn.Conv2d(64, 64, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
+        layers = *first, *second, *third, nn.Flatten(), nn.Linear(64, 64)
         model, x, targets = nn.Sequential(*layers), torch.randn(32, 3, 32, 32), 32
     optimizer, labels = torch.optim.AdamW(model.parameters()), torch.randint(0, 64, (targets,))
 
@@ -104,9 +95,7 @@ def main() -> None:
         times = {key: [] for key in children}
         for _ in range(args.rounds):
             for key, child in children.items():
-                child.stdin.write("go\n")
-                child.stdin.flush()
-                times[key].append(float(child.stdout.readline()))
+                times[key].append(float(ask(child, "go")))
         for child in children.values():
             child.communicate("quit\n")
         base = times["torch", args.dtypes[0]]
